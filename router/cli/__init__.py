@@ -1,0 +1,1 @@
+"""Floor 7: `open-llm-router …`, `smr-config …`."""

@@ -1,0 +1,1 @@
+"""Floor 2: how services are addressed. Pure: no sockets."""

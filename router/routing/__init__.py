@@ -1,0 +1,1 @@
+"""Floor 4: pure decisions; health comes in as values."""
