@@ -279,7 +279,7 @@ class UpstreamError(RouterError):
     disposition: ClassVar[Disposition] = "failover"
     error_class: ClassVar[str] = "upstream_error"
 
-    def __init__(self, message: str, facts: UpstreamFacts = UpstreamFacts()) -> None:  # noqa: B008
+    def __init__(self, message: str, facts: UpstreamFacts = UpstreamFacts()) -> None:
         super().__init__(message)
         self.facts = facts
         if facts.detail is not None:
@@ -337,7 +337,7 @@ class UpstreamRejected(UpstreamError):
     disposition: ClassVar[Disposition] = "surface"
     default_code: str | None = None
 
-    def __init__(self, message: str, facts: UpstreamFacts = UpstreamFacts()) -> None:  # noqa: B008
+    def __init__(self, message: str, facts: UpstreamFacts = UpstreamFacts()) -> None:
         super().__init__(message, facts)
         if facts.detail is not None:
             self.code = facts.detail.code

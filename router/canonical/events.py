@@ -105,13 +105,17 @@ class UsageSeen:
 
 @dataclass(frozen=True, slots=True)
 class MessageStop:
-    """The answer is complete. Exactly one, last; never after a cut stream."""
+    """The answer is complete. Exactly one, last; never after a cut stream.
+
+    `service_tier` wins over `MessageStart`'s, where a provider tells it at the end only.
+    """
 
     reason: StopReason
     usage: Usage | None = None
     detail: str | None = None
     sequence: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _finish(
         id=start.id if start else "",
         model=start.model if start else "",
         created=start.created if start else None,
-        service_tier=start.service_tier if start else None,
+        service_tier=stop.service_tier or (start.service_tier if start else None),
         blocks=done,
         stop_reason=stop.reason,
         stop_detail=stop.detail,

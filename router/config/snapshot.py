@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from router.canonical.secret import Secret
@@ -93,6 +93,20 @@ class Wildcard:
 
     pattern: str
     target: Target
+
+    def match(self, model: str) -> Target | None:
+        """Return the target of a model that fits the pattern, else None.
+
+        What the star of `pattern` stands for replaces the star of the upstream name.
+        """
+        before, _, after = self.pattern.partition("*")
+        if len(model) <= len(before) + len(after):
+            return None
+        if not (model.startswith(before) and model.endswith(after)):
+            return None
+        matched = model[len(before) : len(model) - len(after)]
+        traits = replace(self.target.traits, name=self.target.traits.name.replace("*", matched))
+        return replace(self.target, model=model, traits=traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +290,67 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCondition:
+    """When a rule fires: every condition that is set must hold; no condition always holds.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Globs over the model as the caller named it; ``auto`` where it left the choice.
+    tasks, complexities : tuple of str
+        What the judge said; for explicit models too.
+    headers : mapping of str to str
+        Lower-case header name -> glob over its value (``*``: present).
+    keys, users : tuple of str
+        Globs over the principal's id, and over the user that the request names.
+    endpoints : tuple of str
+        Globs over the path, as ``/v1/chat/*``.
+    tokens_over : int, optional
+        Estimated input tokens, more than.
+    has : frozenset of str
+        Of ``tools``, ``images``, ``audio``, ``documents``, ``json``, ``schema``,
+        ``reasoning``, ``stream``, ``system``, ``tool_loop``: all of them.
+    matches : str, optional
+        Regular expression searched in the last user turn.
+    """
+
+    models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    complexities: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    tokens_over: int | None = None
+    has: frozenset[str] = frozenset()
+    matches: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An operator's word over the judge's: the first rule that fires decides.
+
+    Attributes
+    ----------
+    name : str
+        Told by ``explain`` and the audit log; ``rules[0]`` where none is configured.
+    models : tuple of str
+        Models to use, best first; empty leaves the choice to `task` and `complexity`.
+    task, complexity : str, optional
+        Replace what the judge said; the request is then routed as ``auto``.
+    account : str, optional
+        Only this account's targets.
+    """
+
+    name: str
+    when: RuleCondition = RuleCondition()
+    models: tuple[str, ...] = ()
+    task: str | None = None
+    complexity: Tier | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One compiled configuration.
 
@@ -298,6 +373,10 @@ class Snapshot:
         What ``/v1/models`` lists, aliases included, ``auto`` not.
     drop_params : bool
         False makes a parameter that a target cannot say a 400.
+    rules : tuple of Rule
+        Operators' rules, in configured order.
+    default_models : mapping of str to str
+        LiteLLM's ``general_settings.default_models``, told by ``/admin/backends``.
     """
 
     digest: str
@@ -312,7 +391,7 @@ class Snapshot:
     wildcards: tuple[Wildcard, ...] = ()
     fallbacks: Fallbacks = Fallbacks()
     retry: RetryPolicy = RetryPolicy()
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Timeouts()  # noqa: RUF009
     strategy: RoutingStrategy = "ordered"
     drop_params: bool = True
     auth: IngressAuth = IngressAuth()
@@ -320,3 +399,5 @@ class Snapshot:
     limits: Limits = Limits()
     state_dir: str = "run"
     notes: tuple[Note, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    default_models: Mapping[str, str] = field(default_factory=dict)

@@ -13,9 +13,15 @@ from router.errors import ProtocolViolation
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A frame longer than this is no event of any provider; it would only fill memory."""
 
+TICK = Frame("", b"", b"")
+"""Silence: a frame without a byte."""
 
-def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
+
+def frames(chunks: Iterable[bytes | None]) -> Iterator[Frame]:
     r"""Yield the events of a byte stream, however it is cut.
+
+    None in place of a chunk says that the source is silent; it is passed on as `TICK`,
+    which no decoder gives a meaning, so that whoever writes can keep proxies awake.
 
     A frame that the stream's end leaves without its blank line is yielded too if it has
     data, as several servers omit the last one.
@@ -33,6 +39,9 @@ def frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
     buffer = bytearray()
     scanned = 0
     for chunk in chunks:
+        if chunk is None:
+            yield TICK
+            continue
         buffer += chunk
         start = 0
         while (end := _frame_end(buffer, max(start, scanned))) is not None:
@@ -72,8 +81,7 @@ def parse(raw: bytes) -> Frame:
     """Return one frame from its bytes."""
     event = id_ = ""
     data: list[bytes] = []
-    for line in raw.split(b"\n"):
-        line = line.rstrip(b"\r")
+    for line in raw.replace(b"\r\n", b"\n").split(b"\n"):
         if line.startswith(b"data:"):
             data.append(line[6:] if line[5:6] == b" " else line[5:])
         elif line.startswith(b"event:"):

@@ -45,12 +45,19 @@ class Quirks:
     drop : tuple of str
         Body fields that the server refuses.
     responses_api : bool, optional
-        Whether it has ``/responses``; None leaves it to the provider's table.
+        Whether it has ``/responses``; None counts as having it.
+    completions_api : bool, optional
+        Whether it has the legacy ``/completions``; None counts as having it.
+    versioned : bool
+        False for services whose paths carry no version segment (``/chat/completions``
+        right below `base_url`).
     """
 
     rename: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     responses_api: bool | None = None
+    completions_api: bool | None = None
+    versioned: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +110,11 @@ class Account:
     organization: str | None = None
     project: str | None = None
     models: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     api_version: str | None = None
     quirks: Quirks = Quirks()
     timeouts: Timeouts | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
 
 
@@ -168,11 +175,14 @@ class Operation:
         Whether the answer is to come as a stream.
     path : str
         For ``opaque``: the path below ``/v1``, without leading slash.
+    content_type : str
+        Of the body; multipart bodies keep their boundary.
     """
 
     format: str
     stream: bool = False
     path: str = ""
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +201,11 @@ class Provider(Protocol):
     @property
     def kind(self) -> str:
         """What the configuration calls it."""
+        ...
+
+    @property
+    def forwarded_headers(self) -> frozenset[str]:
+        """Lower-case names of the caller's headers that the service needs to see."""
         ...
 
     def formats(self, account: Account) -> tuple[str, ...]:

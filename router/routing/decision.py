@@ -11,7 +11,19 @@ from router.canonical.usage import Usage
 from router.providers.base import Target
 
 Complexity = Literal["low", "medium", "high", "xhigh", "n/a"]
-Skip = Literal["breaker_open", "cooling_down", "format", "capability", "context_window"]
+Skip = Literal[
+    "breaker_open",
+    "cooling_down",
+    "format",
+    "capability",
+    "context_window",
+    "max_output_tokens",
+    "allowed_models",
+    "provider_preferences",
+    "require_parameters",
+    "account",
+    "not_permitted",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,15 @@ class RouteDecision:
         System A's ``decision_trace``: route task and tier, chain, why selected.
     scores : tuple of mapping
         One per ranked candidate where learned routing is on.
+    reserve : tuple of str
+        Models of other routes, tried only where the candidates cannot do what the
+        request needs.
+    rule : str, optional
+        Name of the operator's rule that fired.
+    account : str, optional
+        The only account to use, where that rule names one.
+    left_out : mapping of str to str
+        Model -> why it is not a candidate.
     """
 
     requested_model: str | None
@@ -60,6 +81,10 @@ class RouteDecision:
     reasons: tuple[str, ...] = ()
     trace: Mapping[str, Any] = field(default_factory=dict)
     scores: tuple[Mapping[str, Any], ...] = ()
+    reserve: tuple[str, ...] = ()
+    rule: str | None = None
+    account: str | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> str:
@@ -69,19 +94,34 @@ class RouteDecision:
 
 @dataclass(frozen=True, slots=True)
 class SkippedTarget:
-    """A target left out of a plan, and for how much longer (seconds, where known)."""
+    """A target left out of a plan, and for how much longer (seconds, where known).
+
+    `detail` says what was missing, as ``vision``.
+    """
 
     target: Target
     reason: Skip
     wait_s: float | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptPlan:
-    """Targets to try, in order."""
+    """Targets to try, in order.
+
+    Attributes
+    ----------
+    forced : bool
+        No target's breaker is closed: call all the same, as nothing better is left.
+    on_context_window, on_content_policy : tuple of Target
+        Tried only after a target refused the prompt for its length, or its content.
+    """
 
     targets: tuple[Target, ...]
     skipped: tuple[SkippedTarget, ...] = ()
+    forced: bool = False
+    on_context_window: tuple[Target, ...] = ()
+    on_content_policy: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +136,8 @@ class Attempt:
         ``UpstreamError.error_class``; None for a success.
     connect_ms : float, optional
         From sending to the answer's headers.
+    retry_after_s : float, optional
+        How long the provider asked us to wait.
     """
 
     target: Target
@@ -106,6 +148,7 @@ class Attempt:
     error: str | None = None
     message: str | None = None
     connect_ms: float | None = None
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

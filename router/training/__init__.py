@@ -1,0 +1,1 @@
+"""Training of the judge behind ``model: auto``; outside the floors, needs NumPy (`train` extra)."""

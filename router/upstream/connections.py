@@ -1,0 +1,110 @@
+"""This module makes the sockets towards providers: deadlines that hold, stale ones told apart.
+
+urllib3's connect timeout does not cover the name look-up or a stuck TLS handshake, and it
+cannot say whether a connection that died had been used before. Both are answered here, in
+subclasses that `TunedAdapter` mounts.
+"""
+
+from __future__ import annotations
+
+from http.client import RemoteDisconnected
+from queue import Empty
+from typing import Any
+
+import gevent
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
+
+_DIED = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+
+
+class StaleConnection(Exception):
+    """A reused connection died before any byte of the answer: the call may be replayed once."""
+
+
+class _Deadline:
+    """Mixin: one deadline over look-up, TCP and TLS; counts what a connection has served."""
+
+    served = 0
+    timeout: float | None
+
+    def connect(self) -> None:
+        """Connect within ``timeout``, the name look-up included."""
+        self.served = 0
+        timer = gevent.Timeout.start_new(self.timeout)
+        try:
+            super().connect()  # type: ignore[misc]
+        except gevent.Timeout as exc:
+            if exc is not timer:
+                raise
+            self.close()  # type: ignore[attr-defined]
+            message = f"no connection within {self.timeout} s"
+            raise ConnectTimeoutError(self, message) from None
+        finally:
+            timer.close()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send the request; tell a stale connection apart from a fresh one."""
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        except _DIED as exc:
+            self._raise_if_stale(exc)
+            raise
+
+    def getresponse(self) -> Any:
+        """Read status and headers; tell a stale connection apart from a fresh one."""
+        try:
+            response = super().getresponse()  # type: ignore[misc]
+        except _DIED as exc:
+            self._raise_if_stale(exc)
+            raise
+        self.served += 1
+        return response
+
+    def _raise_if_stale(self, exc: OSError) -> None:
+        if self.served:
+            raise StaleConnection from exc
+
+
+class _Connection(_Deadline, HTTPConnection):
+    """Plain."""
+
+
+class _SecureConnection(_Deadline, HTTPSConnection):
+    """TLS."""
+
+
+class _DropIdle:
+    """Mixin: forget the connections that wait for reuse."""
+
+    pool: Any
+
+    def drop_idle(self) -> None:
+        """Close every idle connection, so that the next call opens a new one."""
+        kept = 0
+        try:
+            while True:
+                connection = self.pool.get(block=False)
+                kept += 1
+                if connection is not None:
+                    connection.close()
+        except Empty:
+            pass
+        for _ in range(kept):
+            self.pool.put(None, block=False)
+
+
+class Pool(_DropIdle, HTTPConnectionPool):
+    """Plain connections of one origin."""
+
+    ConnectionCls = _Connection
+
+
+class SecurePool(_DropIdle, HTTPSConnectionPool):
+    """TLS connections of one origin."""
+
+    ConnectionCls = _SecureConnection
+
+
+POOL_CLASSES = {"http": Pool, "https": SecurePool}

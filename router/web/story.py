@@ -1,0 +1,167 @@
+"""This module writes a request's story into the audit log, and its end exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from router.canonical.events import Event, Failed, MessageStart, MessageStop, UsageSeen
+from router.canonical.usage import Usage
+from router.errors import ClientClosed, RouterError, UpstreamError
+from router.observe import attempt_records, records
+from router.observe.audit import Audit
+from router.observe.fields import Record, RequestFacts
+from router.observe.logs import log_request
+from router.providers.base import Target
+from router.routing.decision import Attempt, AttemptPlan, Outcome, RouteDecision
+from router.routing.retry import Step
+from router.web.gateway import Clock
+
+OutcomeName = Literal["success", "error", "interrupted", "client_closed"]
+
+
+class Story:
+    """What happens to one request; a `Journal` for dispatch.
+
+    Parameters
+    ----------
+    audit : Audit
+        Of the snapshot that serves the request.
+    requested : str, optional
+        The model as the caller named it.
+    max_attempts : int
+        As the configuration allows.
+    """
+
+    def __init__(
+        self,
+        audit: Audit,
+        clock: Clock,
+        facts: RequestFacts,
+        requested: str | None,
+        max_attempts: int,
+    ) -> None:
+        self._audit = audit
+        self._clock = clock
+        self._facts = facts
+        self._requested = requested
+        self._max_attempts = max_attempts
+        self._started_s = clock.monotonic()
+        self._decision: RouteDecision | None = None
+        self._plan: AttemptPlan | None = None
+        self._ttft_ms: float | None = None
+        self.outcome: OutcomeName | None = None
+        self.error_type: str | None = None
+        self.attempts: tuple[Attempt, ...] = ()
+        self.target: Target | None = None
+        self.dropped: tuple[str, ...] = ()
+        self.usage: Usage | None = None
+
+    def decided(self, decision: RouteDecision, record: Record) -> None:
+        """Note the decision; `record` is its event."""
+        self._decision = decision
+        self._audit.write(record)
+
+    def planned(self, plan: AttemptPlan) -> None:
+        """Note the plan, and what was left out for its health."""
+        assert self._decision is not None
+        self._plan = plan
+        self._audit.write(records.proxy_start(self._facts, self._decision, plan))
+        for record in attempt_records.skip_records(self._facts, plan):
+            self._audit.write(record)
+
+    def attempt_started(self, target: Target, number: int) -> None:
+        """Tell that a target is called."""
+        self._audit.write(
+            attempt_records.proxy_attempt(self._facts, target, number, self._max_attempts)
+        )
+
+    def connected(self, attempt: Attempt) -> None:
+        """Tell that a provider's headers came."""
+        self._audit.write(attempt_records.proxy_upstream_connected(self._facts, attempt))
+
+    def attempt_failed(self, attempt: Attempt, error: UpstreamError, step: Step) -> None:
+        """Tell that an attempt failed, and whether another follows."""
+        if error.facts.status is None:
+            record = attempt_records.proxy_request_error(self._facts, attempt, self._max_attempts)
+            self._audit.write(record)
+        if step.action != "stop":
+            self._audit.write(attempt_records.proxy_retry(self._facts, attempt))
+
+    def put_aside(self, attempt: Attempt, wait_s: float) -> None:
+        """Tell that a 429 puts account and model aside."""
+        self._audit.write(attempt_records.proxy_rate_limited(self._facts, attempt, wait_s))
+
+    def answered(self, target: Target, dropped: tuple[str, ...]) -> None:
+        """Note which target answers, and that its first content is here."""
+        self.target, self.dropped = target, dropped
+        self._ttft_ms = self.elapsed_ms()
+
+    def seen(self, event: Event) -> None:
+        """Look at an event on its way to the caller."""
+        match event:
+            case MessageStart(usage=Usage() as usage) | UsageSeen(usage=usage):
+                self.usage = usage
+            case MessageStop(usage=usage):
+                self.usage = usage or self.usage
+                self.end("success", 200)
+            case Failed(error=error):
+                self.end("interrupted", 200, error.error_class)
+            case _:
+                pass
+
+    def end(self, outcome: OutcomeName, status: int, error_type: str | None = None) -> None:
+        """Write the terminal record; only the first call has an effect."""
+        if self.outcome is not None:
+            return
+        self.outcome, self.error_type = outcome, error_type
+        price = self.target.price if self.target else None
+        told = Outcome(
+            status=status,
+            outcome=outcome,
+            attempts=self.attempts,
+            target=self.target,
+            usage=self.usage,
+            cost_usd=price.cost_usd(self.usage) if price and self.usage else None,
+            ttft_ms=self._ttft_ms,
+            duration_ms=self.elapsed_ms(),
+            error_type=error_type,
+        )
+        if self.target is not None and outcome == "success":
+            self._audit.write(records.proxy_response(self._facts, told))
+        if outcome == "error" and self.attempts and self._plan is not None:
+            self._audit.write(records.proxy_exhausted(self._facts, told, self._plan))
+        terminal = records.proxy_terminal(
+            self._facts,
+            self._decision,
+            told,
+            requested_model=self._requested,
+            dropped=self.dropped,
+        )
+        self._audit.write(terminal)
+        log_request(self._facts, self._decision, told)
+
+    def failed(self, error: RouterError) -> None:
+        """Write the terminal record of a request that is answered with an error."""
+        if isinstance(error, ClientClosed):
+            self.end("client_closed", error.http_status, error.wire_type)
+        else:
+            self.end("error", error.http_status, error.code or error.wire_type)
+
+    def client_closed(self) -> None:
+        """Write the terminal record of a request whose caller left."""
+        self.end("client_closed", ClientClosed.status, ClientClosed.type)
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request came."""
+        return (self._clock.monotonic() - self._started_s) * 1000
+
+
+def redacted(event: Event, words: str) -> Event:
+    """Return a failure in words that the caller may read; other events as they are."""
+    if not isinstance(event, Failed):
+        return event
+    facts = event.error.facts
+    detail = replace(facts.detail, message=words) if facts.detail else None
+    error = type(event.error)(words, replace(facts, detail=detail))
+    return Failed(error)

@@ -1,0 +1,10 @@
+"""The WSGI entry: ``gunicorn -c config/gunicorn.conf.py wsgi:application``."""
+
+# Before anything else is imported: ssl and threading patched late end in RecursionError.
+from gevent import monkey
+
+monkey.patch_all()
+
+from router.app import create_app  # noqa: E402
+
+application = create_app()
