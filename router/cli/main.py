@@ -18,7 +18,7 @@ from router.cli.serve import SERVER_OPTIONS, serve
 @click.version_option(__version__, prog_name="open-llm-router")
 @SERVER_OPTIONS
 @click.pass_context
-def main(context: click.Context, **options: str | None) -> None:
+def main(context: click.Context, /, **options: str | None) -> None:
     """Self-hosted LLM gateway. Without a command, start the server."""
     if context.invoked_subcommand is None:
         serve(**options)
@@ -27,7 +27,7 @@ def main(context: click.Context, **options: str | None) -> None:
 @main.command("serve")
 @SERVER_OPTIONS
 @click.pass_context
-def serve_command(context: click.Context, **options: str | None) -> None:
+def serve_command(context: click.Context, /, **options: str | None) -> None:
     """Start the server."""
     given = context.parent.params if context.parent else {}
     serve(**{name: value or given.get(name) for name, value in options.items()})

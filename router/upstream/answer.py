@@ -133,6 +133,8 @@ class Answer:
         sock = getattr(getattr(self._raw, "connection", None), "sock", None)
         if reader is None or sock is None or not hasattr(reader, "raw"):
             return True
+        if getattr(source, "length", None) == 0:
+            return True  # nothing is to come: the connection would stay silent for ever
         try:
             sock.settimeout(min(left_s, KEEP_ALIVE_S))
             if reader.peek(1)[:2] == b"\r\n" and _discard_chunk_end(source, reader):

@@ -19,7 +19,7 @@ from router.formats.openai_responses.output import (
     output_items,
 )
 from router.formats.openai_responses.tools import encode_tool_choice, encode_tools
-from router.formats.openai_responses.vocabulary import JsonObject
+from router.formats.openai_responses.vocabulary import EFFORTS, JsonObject
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -166,7 +166,9 @@ def _reasoning(reasoning: Reasoning | None) -> dict[str, Any]:
     """Return how much thinking was asked for."""
     if reasoning is None:
         return {"effort": None, "summary": None}
-    return {"effort": reasoning.effort, "summary": reasoning.summary}
+    # Groq's "default" and other vendors' words are no efforts that SDKs of this format take.
+    effort = reasoning.effort if reasoning.effort in EFFORTS else None
+    return {"effort": effort, "summary": reasoning.summary}
 
 
 def _text(request: ChatRequest) -> dict[str, Any]:

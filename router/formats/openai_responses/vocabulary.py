@@ -13,6 +13,8 @@ JsonObject = Mapping[str, Any]
 CALL_TYPES = frozenset({"function_call", "custom_tool_call"})
 RESULT_TYPES = frozenset({"function_call_output", "custom_tool_call_output"})
 
+EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+
 PARAGRAPH = "\n\n"
 """Between two parts of one reasoning item, which we hold as one text."""
 
