@@ -52,7 +52,7 @@ def key_digest(key: str) -> bytes:
     Examples
     --------
     >>> key_digest("sk-test").hex()[:8]
-    'ff0e1937'
+    'f3abf2a6'
     """
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 

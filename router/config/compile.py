@@ -15,6 +15,7 @@ from router.config.routes import build_routes
 from router.config.schema.problems import join
 from router.config.settings import Settings
 from router.config.snapshot import (
+    AffinitySettings,
     AuditSettings,
     Fallbacks,
     Limits,
@@ -62,6 +63,7 @@ def compile_draft(draft: Draft, settings: Settings, findings: Findings) -> Snaps
         state_dir=settings.state_dir,
         rules=rules,
         default_models=draft.default_models,
+        affinity=AffinitySettings(**shared.get("affinity", {})),
     )
     return replace(snapshot, digest=digest_of(snapshot), notes=tuple(findings.notes))
 

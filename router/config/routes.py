@@ -24,7 +24,8 @@ def build_routes(draft: Draft, names: Names) -> Routes:
     """Return the routes: as configured, else by the models table, else one model."""
     shared = draft.shared
     tasks, origin = _tasks(draft, names)
-    default, default_origin = _default_model(draft, names, tasks)
+    from_table = tasks["general"] if origin == "models table" else {}
+    default, default_origin = _default_model(draft, names, from_table)
     return Routes(
         default_model=default,
         tasks=tasks,
@@ -36,7 +37,9 @@ def build_routes(draft: Draft, names: Names) -> Routes:
     )
 
 
-def _default_model(draft: Draft, names: Names, tasks: _Tasks) -> tuple[str, str]:
+def _default_model(
+    draft: Draft, names: Names, from_table: Mapping[str, tuple[str, ...]]
+) -> tuple[str, str]:
     """Return the model where no route says more, and where it comes from; empty is none."""
     if named := draft.shared.get("default_model", "").strip():
         return names.required(named, "default_model") or "", "default_model"
@@ -44,12 +47,9 @@ def _default_model(draft: Draft, names: Names, tasks: _Tasks) -> tuple[str, str]
         found = names.wanted(draft.default_model, "general_settings.default_models.chat")
         if found and found != "auto":
             return found, "default_models.chat"
-    tiers = tasks.get("general", {})
-    if draft.uses_table_tiers and not draft.task_routes:
-        # Neither the dearest nor the weakest.
-        for tier in ("medium", "low", "high", "xhigh"):
-            if tier in tiers:
-                return tiers[tier][0], "models table"
+    for tier in ("medium", "low", "high", "xhigh"):  # neither the dearest nor the weakest
+        if tier in from_table:
+            return from_table[tier][0], "models table"
     chat = [model for model, info in names.models.items() if _is_chat(info)]
     served = [model for model in chat if names.targets.get(model)]
     # Else one whose account is disabled, so that the error can say why.

@@ -124,14 +124,19 @@ SERVICES: tuple[Service, ...] = (
         rename={**_OLD_MAX, "seed": "random_seed"},
         completions_api=False,
     ),
-    Service("deepseek", "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), rename=_OLD_MAX),
+    Service(
+        "deepseek",
+        "https://api.deepseek.com",
+        ("DEEPSEEK_API_KEY",),
+        rename=_OLD_MAX,
+        completions_api=False,
+    ),
     Service(
         "openrouter",
         "https://openrouter.ai/api/v1",
         ("OPENROUTER_API_KEY",),
         responses_api=True,
         is_reseller=True,
-        completions_api=False,
     ),
     Service(
         "together",

@@ -282,6 +282,24 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AffinitySettings:
+    """Whether and how long a conversation keeps its model under ``auto``.
+
+    Attributes
+    ----------
+    ttl_s : int
+        A conversation silent for so long is forgotten.
+    cold_after_s : int
+        After so long without an answer the provider's prompt cache counts as cold, so
+        that an easier turn may move to a cheaper model.
+    """
+
+    enabled: bool = True
+    ttl_s: int = 3600
+    cold_after_s: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a request may be."""
 
@@ -401,3 +419,4 @@ class Snapshot:
     notes: tuple[Note, ...] = ()
     rules: tuple[Rule, ...] = ()
     default_models: Mapping[str, str] = field(default_factory=dict)
+    affinity: AffinitySettings = AffinitySettings()

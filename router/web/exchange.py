@@ -15,7 +15,7 @@ import orjson
 from flask import Response, g, request
 
 from router.canonical.events import Event, Failed
-from router.config.known_secrets import secrets_of
+from router.config.known_secrets import private_words
 from router.errors import (
     AttemptsExhausted,
     AttemptSummary,
@@ -194,7 +194,7 @@ def _dispatch(
         reply, story.attempts = gateway.dispatcher.run(order, story)
     except Exhausted as exhausted:
         story.attempts = exhausted.attempts
-        words = told(exhausted.last, secrets_of(call.snapshot))
+        words = told(exhausted.last, private_words(call.snapshot))
         summaries = [_summary(attempt) for attempt in exhausted.attempts]
         raise AttemptsExhausted(exhausted.last, words, summaries) from exhausted
     story.answered(reply.target, reply.prepared.dropped)
@@ -249,7 +249,7 @@ def _pieces(
     story: Story,
 ) -> Iterator[bytes]:
     """Yield the stream's bytes in the caller's format."""
-    secrets = secrets_of(call.snapshot)
+    secrets = private_words(call.snapshot)
 
     def observe(event: Event) -> Event:
         story.seen(event)

@@ -54,6 +54,10 @@ class TimeoutsSchema(StrictSchema):
     total_s = fields.Float(
         validate=POSITIVE, metadata=described("The whole request, all attempts; default 600.")
     )
+    keep_alive_s = fields.Float(
+        validate=POSITIVE,
+        metadata=described("Silence in a stream until its client is sent a comment; default 15."),
+    )
 
 
 class PriceSchema(StrictSchema):
@@ -237,6 +241,27 @@ class RuleSchema(StrictSchema):
     )
 
 
+class AffinitySchema(StrictSchema):
+    """How a conversation keeps its model under auto."""
+
+    enabled = fields.Boolean(
+        metadata=described("false judges each request for itself; default true.")
+    )
+    ttl_s = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 86_400, error="must be from 1 to 86400"),
+        metadata=described("Seconds of silence after which a conversation is forgotten; 3600."),
+    )
+    cold_after_s = fields.Integer(
+        strict=True,
+        validate=validate.Range(0, 86_400, error="must be from 0 to 86400"),
+        metadata=described(
+            "Seconds after which an easier turn may move to a cheaper model, as the provider's "
+            "prompt cache is cold by then; default 300."
+        ),
+    )
+
+
 class LimitsSchema(StrictSchema):
     """What a request may be."""
 
@@ -312,6 +337,9 @@ class SharedSchema(StrictSchema):
     keys = fields.List(fields.Nested(KeySchema), metadata=described("Keys that callers present."))
     rules = fields.List(
         fields.Nested(RuleSchema), metadata=described("Rules over auto and explicit models.")
+    )
+    affinity = fields.Nested(
+        AffinitySchema, metadata=described("How a conversation keeps its model.")
     )
     limits = fields.Nested(LimitsSchema, metadata=described("What a request may be."))
     audit = fields.Nested(AuditSchema, metadata=described("The audit log."))
