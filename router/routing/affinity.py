@@ -85,7 +85,13 @@ def keeps_seat(decision: RouteDecision) -> bool:
     )
 
 
-def stays(seat: Seat, decision: RouteDecision, view: PromptView, now_s: float) -> bool:
+def stays(
+    seat: Seat,
+    decision: RouteDecision,
+    view: PromptView,
+    now_s: float,
+    cold_after_s: float = COLD_AFTER_S,
+) -> bool:
     """Tell whether a conversation stays with the model of its seat for this request."""
     if view.in_tool_loop:
         return True
@@ -95,13 +101,22 @@ def stays(seat: Seat, decision: RouteDecision, view: PromptView, now_s: float) -
     held = _RANK.get(seat.complexity, 0)
     if wanted > held:
         return False
-    return wanted == held or now_s - seat.used_at_s < COLD_AFTER_S
+    return wanted == held or now_s - seat.used_at_s < cold_after_s
 
 
 def settle(
-    decision: RouteDecision, seat: Seat | None, view: PromptView, now_s: float
+    decision: RouteDecision,
+    seat: Seat | None,
+    view: PromptView,
+    now_s: float,
+    cold_after_s: float = COLD_AFTER_S,
 ) -> tuple[RouteDecision, str | None]:
     """Put the conversation's model first where it stays.
+
+    Parameters
+    ----------
+    cold_after_s : float
+        After so long the provider's prompt cache counts as cold.
 
     Returns
     -------
@@ -112,7 +127,7 @@ def settle(
     """
     if seat is None or not keeps_seat(decision):
         return decision, None
-    if not stays(seat, decision, view, now_s):
+    if not stays(seat, decision, view, now_s, cold_after_s):
         return decision, seat.target if decision.model == seat.model else None
     if seat.model in decision.left_out:
         return decision, None

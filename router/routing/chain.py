@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from router.config.snapshot import Snapshot
-from router.routing.decision import Judgement
+from router.routing.decision import Judgement, RouteDecision
 
 HOUSEKEEPING = "housekeeping"
 
@@ -50,6 +50,11 @@ class Chain:
     tier: str | None
     models: tuple[str, ...]
     reason: str
+
+
+def is_errand(decision: RouteDecision) -> bool:
+    """Tell whether ``auto`` serves a client's own errand, which needs no deep thought."""
+    return decision.source == "auto" and decision.judgement.task == HOUSEKEEPING
 
 
 def distinct(models: Iterable[str]) -> tuple[str, ...]:

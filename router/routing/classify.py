@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ class Judge:
             "complexity_base": base,
             "complexity_adjustments": adjustments,
             "complexity_final": complexity,
-            "top": self._top(features, opinion.task),
+            "top": self._top(features, opinion),
         }
         return Judgement(task, complexity, round(opinion.score, 6), signals)
 
@@ -143,13 +144,14 @@ class Judge:
             told["words"] = self._words(text, extract(text), likeliest)
         return told
 
-    def _top(self, features: Features, task: str) -> dict[str, float]:
-        """Return the groups and facts that weighed most for a task, in logits."""
-        facts = self._model.facts(features, task)[:_TOP_FACTS]
-        return {
-            **self._model.groups(features, task),
-            **{name: round(weight, 2) for name, weight in facts},
-        }
+    def _top(self, features: Features, opinion: Opinion) -> dict[str, float]:
+        """Return the groups and facts that weighed most for the likeliest task, in logits."""
+        lane = TASKS.index(opinion.task)
+        facts = self._model.facts(features, opinion.task)
+        top = {name: round(group[lane], 2) for name, group in opinion.groups.items()}
+        for name in nlargest(_TOP_FACTS, facts, key=lambda name: abs(facts[name])):
+            top[name] = round(facts[name], 2)
+        return top
 
     def _words(self, text: str, features: Features, task: str) -> dict[str, float]:
         """Return the words that weighed most for a task, in logits."""

@@ -15,7 +15,7 @@ from router.errors import InvalidRequest
 Sort = Literal["price", "latency", "throughput"]
 Variant = Literal["floor", "nitro"]
 
-ROUTER_FIELDS = frozenset({"models", "allowed_models", "provider", "route"})
+ROUTER_FIELDS = frozenset({"models", "allowed_models", "provider", "route", "usage"})
 """Top-level body fields that are ours; besides these, one entry of ``plugins``."""
 
 AUTO_PLUGIN = "auto-router"
@@ -74,6 +74,8 @@ class RequestControls:
         ``x-router-strict: true``: a parameter that the target cannot say is a 400.
     debug : bool
         ``x-router-debug: true``: tell everything about the decision.
+    usage_cost : bool
+        ``usage: {"include": true}``: tell the cost in the answer's ``usage``.
     """
 
     requested: str | None = None
@@ -84,6 +86,7 @@ class RequestControls:
     provider: ProviderPreferences = ProviderPreferences()
     strict: bool = False
     debug: bool = False
+    usage_cost: bool = False
 
     @property
     def sort(self) -> Sort | None:
@@ -156,6 +159,7 @@ def read_controls(
         provider=_preferences(body.get("provider")),
         strict=flags.get("x-router-strict", "").strip().lower() == "true",
         debug=flags.get("x-router-debug", "").strip().lower() == "true",
+        usage_cost=_usage_cost(body.get("usage")),
     )
 
 
@@ -194,6 +198,14 @@ def _preferences(value: Any) -> ProviderPreferences:
         allow_fallbacks=_flag(value, "allow_fallbacks", default=True),
         require_parameters=_flag(value, "require_parameters", default=False),
     )
+
+
+def _usage_cost(value: Any) -> bool:
+    """Read the ``usage`` object (https://openrouter.ai/docs/use-cases/usage-accounting)."""
+    include = value.get("include") if isinstance(value, Mapping) else value
+    if include is not None and not isinstance(include, bool):
+        raise InvalidRequest('usage must be {"include": true or false}', param="usage.include")
+    return include is True and isinstance(value, Mapping)
 
 
 def _sort(value: Any, partition: Any) -> tuple[Sort | None, bool]:

@@ -74,21 +74,22 @@ def decide(
         The caller may use none of the models that the routes name.
     """
     rules = snapshot.rules
-    wants_judge = controls.model is None or needs_judgement(rules)
-    judgement = judge(view) if wants_judge else EXPLICIT
+    judged = judge(view) if controls.model is None or needs_judgement(rules) else None
+    judgement = judged or EXPLICIT
     rule = first_match(rules, controls.model, view, judgement, circumstances) if rules else None
     if controls.model is not None:
         _check_known(snapshot, controls.model, may_use)
     if rule is not None and rule.models:
         choice = _by_rule(snapshot, controls, judgement, rule)
     elif controls.model is None or (rule is not None and (rule.task or rule.complexity)):
-        judged = _overruled(judgement if wants_judge else judge(view), rule)
-        choice = _by_route(snapshot, view, controls, judged, health or Health(), now_s)
+        judged = judged or judge(view)
+        ruled = _overruled(judged, rule)
+        choice = _by_route(snapshot, view, controls, ruled, health or Health(), now_s)
     else:
         choice = _by_name(snapshot, controls, controls.model)
     if rule is not None:
         choice = replace(choice, reasons=(*choice.reasons, f"rule {rule.name}"))
-    return _filtered(snapshot, controls, choice, rule, may_use)
+    return replace(_filtered(snapshot, controls, choice, rule, may_use), judged=judged)
 
 
 def _check_known(snapshot: Snapshot, model: str, may_use: Callable[[str], bool]) -> None:

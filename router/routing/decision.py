@@ -72,6 +72,8 @@ class RouteDecision:
         The only account to use, where that rule names one.
     left_out : mapping of str to str
         Model -> why it is not a candidate.
+    judged : Judgement, optional
+        What the judge said, before any rule; None where it was not asked.
     """
 
     requested_model: str | None
@@ -85,6 +87,7 @@ class RouteDecision:
     rule: str | None = None
     account: str | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    judged: Judgement | None = None
 
     @property
     def model(self) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
+from router.canonical.prompt import PromptView
 from router.config.snapshot import Snapshot
 from router.errors import RouterError
 from router.providers.base import Target
@@ -13,7 +16,17 @@ from router.routing.constraints import Needs
 from router.routing.controls import RequestControls
 from router.routing.decision import AttemptPlan, Judgement, RouteDecision, SkippedTarget
 from router.routing.match import targets_for
+from router.routing.rank import estimated_cost_usd
+from router.routing.rules import Circumstances, unmet
 from router.state.health import Health
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What rules look at besides the judgement."""
+
+    view: PromptView
+    circumstances: Circumstances
 
 
 def explain(
@@ -26,6 +39,8 @@ def explain(
     now_s: float,
     error: RouterError | None = None,
     judged: Judgement | None = None,
+    seen: Seen | None = None,
+    weighed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return everything about a decision, ready for JSON.
 
@@ -35,27 +50,32 @@ def explain(
         None where routing ended in `error` before it had one.
     judged : Judgement, optional
         What the judge says of the request where `decision` does not (explicit models).
+    seen : Seen, optional
+        Lets each rule tell which of its conditions did not hold.
+    weighed : mapping, optional
+        `Judge.explain`: words of the prompt that weighed most, for the caller's eyes.
 
     Returns
     -------
     dict
         ``request``, ``judgement``, ``needs``, ``rules``, ``candidates``, ``plan`` and,
-        where there is one, ``error``. Never a secret or a word of the prompt.
+        where there is one, ``error``. Never a secret; no word of the prompt but those in
+        `weighed`.
     """
     judgement = judged or (decision.judgement if decision is not None else None)
     told: dict[str, Any] = {
         "config": snapshot.digest,
         "request": _request(controls, decision),
-        "judgement": None if judgement is None else _judgement(judgement),
+        "judgement": None if judgement is None else _judgement(judgement, weighed or {}),
         "needs": {
             "capabilities": sorted(needs.capabilities),
             "input_tokens": needs.input_tokens,
             "max_output_tokens": needs.max_output_tokens,
         },
-        "rules": _rules(snapshot, decision),
+        "rules": _rules(snapshot, controls, decision, judgement, seen),
         "reasons": list(decision.reasons) if decision is not None else [],
         "trace": json_ready(decision.trace) if decision is not None else {},
-        "candidates": _candidates(snapshot, decision, plan, health, now_s),
+        "candidates": _candidates(snapshot, decision, plan, needs, health, now_s),
         "plan": None if plan is None else _plan(plan, health, now_s),
     }
     if error is not None:
@@ -112,26 +132,49 @@ def _request(controls: RequestControls, decision: RouteDecision | None) -> dict[
     }
 
 
-def _judgement(judgement: Judgement) -> dict[str, Any]:
+def _judgement(judgement: Judgement, weighed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the judge thinks, and what weighed."""
-    return {
+    told = {
         "task": judgement.task,
         "complexity": judgement.complexity,
         "score": judgement.score,
         "signals": json_ready(judgement.signals),
     }
+    if weighed.get("words"):
+        told["weighed_for"] = weighed.get("weighed_for")
+        told["words"] = json_ready(weighed["words"])
+    return told
 
 
-def _rules(snapshot: Snapshot, decision: RouteDecision | None) -> list[dict[str, Any]]:
-    """Return the operator's rules in order, and which one fired."""
+def _rules(
+    snapshot: Snapshot,
+    controls: RequestControls,
+    decision: RouteDecision | None,
+    judgement: Judgement | None,
+    seen: Seen | None,
+) -> list[dict[str, Any]]:
+    """Return the operator's rules in order: which one fired, and what kept the others back."""
     fired = decision.rule if decision is not None else None
-    return [{"name": rule.name, "fired": rule.name == fired} for rule in snapshot.rules]
+    told: list[dict[str, Any]] = []
+    is_decided = False
+    for rule in snapshot.rules:
+        entry: dict[str, Any] = {"name": rule.name, "fired": rule.name == fired}
+        if is_decided:
+            entry["unmet"] = "not reached: an earlier rule fired"
+        elif not entry["fired"] and seen is not None and judgement is not None:
+            entry["unmet"] = unmet(
+                rule.when, controls.model, seen.view, judgement, seen.circumstances
+            )
+        is_decided = is_decided or entry["fired"]
+        told.append(entry)
+    return told
 
 
 def _candidates(
     snapshot: Snapshot,
     decision: RouteDecision | None,
     plan: AttemptPlan | None,
+    needs: Needs,
     health: Health,
     now_s: float,
 ) -> list[dict[str, Any]]:
@@ -149,7 +192,10 @@ def _candidates(
             "model": model,
             "score": scores.get(model),
             "targets": [
-                _target(target, planned, skipped.get(target.name), health, now_s)
+                {
+                    **_target(target, planned, skipped.get(target.name), health, now_s),
+                    "estimated_cost_usd": _estimated(target, needs),
+                }
                 for target in targets_for(snapshot, model)
             ],
         }
@@ -178,8 +224,14 @@ def _target(
         told["detail"] = skipped.detail or None
         told["wait_s"] = None if skipped.wait_s is None else round(skipped.wait_s, 1)
     elif planned is not None and not is_planned:
-        told["left_out"] = "not_chosen"
+        told["left_out"] = "not_chosen"  # its model stands in only where no candidate fits
     return told | _live(target, health, now_s)
+
+
+def _estimated(target: Target, needs: Needs) -> float | None:
+    """Return about what the request costs there; None where the price is not known."""
+    usd = estimated_cost_usd(target, needs)
+    return round(usd, 8) if isfinite(usd) else None
 
 
 def _identity(target: Target) -> dict[str, Any]:

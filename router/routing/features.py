@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from zlib import crc32
@@ -36,7 +36,7 @@ class Features:
     Attributes
     ----------
     words, pairs : tuple of int
-        Distinct rows, 0 to ``BUCKETS - 1``, ascending.
+        Distinct rows, 0 to ``BUCKETS - 1``.
     structure : tuple of int
         Positions in `STRUCTURE`.
     """
@@ -46,19 +46,22 @@ class Features:
     structure: tuple[int, ...]
 
 
+_NO_DIGIT = str.maketrans("123456789", "000000000")
+
+
 def tokens(text: str) -> list[str]:
-    """Split a text into lower-case words.
+    """Split a text into lower-case words; digits become zeros.
 
     Examples
     --------
     >>> tokens("Sort 1200 x_i; 排序")
     ['sort', '0000', 'x', 'i', ';', '排', '序']
     """
-    return ["0" * min(len(w), 4) if w.isdigit() else w for w in _WORD.findall(text.lower())]
+    return _WORD.findall(text.lower().translate(_NO_DIGIT))
 
 
 def word_hash(word: str) -> int:
-    """Return the 32-bit hash of a word; its row is the low `BUCKET_BITS` bits."""
+    """Return the 32-bit hash of a word."""
     return crc32(word.encode("utf-8", "replace"))
 
 
@@ -69,16 +72,16 @@ def word_row(hashed: int) -> int:
 
 def opener_row(hashed: int) -> int:
     """Return the row of a word among the openers, given its `word_hash`."""
-    return (hashed * 0x9E3779B1 >> 7) & _MASK
+    return (hashed >> 13) & _MASK
 
 
 def pair_row(left: int, right: int) -> int:
     """Return the row of two neighbouring words, given both `word_hash`."""
-    return ((left * 31 ^ right) * 0x85EBCA6B >> 11) & _MASK
+    return (left * 31 ^ right) & _MASK
 
 
 def extract(text: str) -> Features:
-    """Return the features of a text; read all of it, so cut it before (`question`).
+    """Return the features of a text; all of it is read, so cut it before (`question`).
 
     Examples
     --------
@@ -86,12 +89,13 @@ def extract(text: str) -> Features:
     ['ends_with_question', 'starts_small', 'question_first', 'any']
     """
     words = tokens(text)
-    hashes = [word_hash(w) for w in words]
-    rows = {h & _MASK for h in hashes}
+    known = {w: word_hash(w) for w in dict.fromkeys(words)}
+    hashes = [known[w] for w in words]
+    rows = {h & _MASK for h in known.values()}
     rows.update(map(opener_row, hashes[:_OPENERS]))
-    # Written out: a call per pair would cost more than all the rest.
-    pairs = {((a * 31 ^ b) * 0x85EBCA6B >> 11) & _MASK for a, b in pairwise(hashes)}
-    return Features(tuple(rows), tuple(pairs), tuple(_structure(text, words)))
+    # `pair_row` written out: a call per pair would cost more than all the rest.
+    pairs = {(a * 31 ^ b) & _MASK for a, b in pairwise(hashes)}
+    return Features(tuple(rows), tuple(pairs), tuple(_structure(text, words, known)))
 
 
 _FEW = (1, 2, 3, 5, 8, 13)
@@ -113,51 +117,56 @@ _LADDERS: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("digit_share", _SHARES),
     ("capital_share", _SHARES),
     ("foreign_share", _SHARES),
-    ("word_length", (3.5, 4.0, 4.5, 5.0, 5.5, 6.5)),
+    ("word_length", (2.5, 3.0, 3.5, 4.0, 4.5, 5.5)),
 )
-_FLAGS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("code_fence", re.compile(r"```")),
-    ("inline_code", re.compile(r"`[^`\n]+`")),
-    ("indented", re.compile(r"\n(?: {2,}|\t)\S")),
-    ("assignment", re.compile(r"\w ?(?::=|[-+*/]?=) ?[\w\"'\[({]")),
-    ("call", re.compile(r"\w\(\w*[,)]")),
-    ("comparison", re.compile(r"[=!<>]=|&&|\|\||[=-]>|::")),
-    ("markup", re.compile(r"</?[a-zA-Z][^>\n]{0,80}>")),
+
+# Literal marks, as `in` is many times faster than a pattern over the whole text.
+_MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("code_fence", ("```",)),
+    ("indented", ("\n  ", "\n\t")),
+    ("assignment", (" = ", ":=", "+=", '="', "='", " =\n")),
+    ("call", ("()", ");", "),", "(self", "('", '("')),
+    ("comparison", ("==", "!=", "<=", ">=", "&&", "||", "=>", "->", "::")),
+    ("markup", ("</", "/>", "<br", "<div", "<!")),
+    ("directory", (" /", "./", "~/", "\n/", ":\\")),
+    ("file_name", (".py", ".js", ".ts", ".cpp", ".java", ".sh", ".sql", ".json", ".yml", ".yaml")),
+    ("text_file", (".csv", ".txt", ".log", ".md", ".xml", ".html", ".conf", ".tar", ".pdf")),
+    ("url", ("http://", "https://")),
+    ("trace", ("Traceback", "Exception", "Error:", "errno", "exit code", "egmentation fault")),
+    ("log_level", ("ERROR", "WARN", "INFO", "DEBUG", "FATAL", "ERR!")),
+    ("query", ("SELECT ", "select *", "INSERT ", "UPDATE ", "CREATE TABLE", "JOIN ")),
+    ("table", ("| ", "|-", ",,")),
     (
-        "path",
-        re.compile(
-            r"(?:^|\s)(?:~|\.{0,2})/[\w.-]+"
-            r"|\w\.(?:py|js|ts|c|h|go|rs|java|sh|sql|json|ya?ml|csv|txt|log)\b"
-        ),
+        "latex",
+        ("\\frac", "\\sum", "\\int", "\\sqrt", "\\begin", "\\math", "\\left", "\\cdot", "$$"),
     ),
-    ("url", re.compile(r"https?://")),
-    ("snake_or_camel", re.compile(r"[a-z0-9]_[a-z]|[a-z][A-Z][a-z]")),
-    (
-        "trace",
-        re.compile(r"Traceback|Exception\b|Error:|\bat [\w.$]+\(|errno|exit code|[Ss]egfault"),
-    ),
-    ("log_lines", re.compile(r"\d\d:\d\d:\d\d|\b(?:ERROR|WARN|INFO|DEBUG|FATAL)\b")),
-    ("table", re.compile(r"\|[^|\n]+\|[^|\n]+\|")),
-    ("latex", re.compile(r"\$[^$\n]+\$|\\(?:frac|sum|int|sqrt|begin|mathbf|left|cdot|in\b)")),
-    ("equation", re.compile(r"[\dxyzn)] ?[-+*/^=×÷] ?[\d(xyzn]")),
-    ("money_or_percent", re.compile(r"[$€£¥] ?\d|\d ?(?:%|percent|dollars|元|円)")),
-    ("choices", re.compile(r"(?:^|\n) *\(?[A-Da-d][).:] .*\n *\(?[B-Eb-e][).:] ")),
-    ("field_label", re.compile(r"(?:^|\n)[A-Z][\w ]{1,30}: ")),
-    ("ends_with_question", re.compile(r"[?？]\s*\Z")),
-    ("ends_with_colon", re.compile(r"[:：]\s*\Z")),
-    ("starts_small", re.compile(r"\A\s*[a-z]")),
-    ("starts_foreign", re.compile(r"\A\s*[^\x00-\x7f]")),
-    ("question_first", re.compile(r"\A[^.!?\n]{0,160}[?？]")),
-    ("quote_block", re.compile(r"\"\"\"|[\"“«「][^\"”»」]{60,}")),
-    ("blank_line", re.compile(r"\n\s*\n")),
+    ("money_or_percent", ("$", "€", "£", "¥", "%", "percent", "dollars", "元", "円")),
+    ("blank_line", ("\n\n", "\n \n", "\n\r\n")),
+    ("gap", ("...", "…", "__")),
+)
+_PATTERNS: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("inline_code", re.compile(r"`[^`\n]+`").search),
+    ("snake_case", re.compile(r"_[a-z]").search),
+    ("clock_time", re.compile(r":\d\d:\d\d").search),
+    ("formula", re.compile(r"\$[^$\n]+[=^\\{][^$\n]*\$").search),
+    ("choices", re.compile(r"\n *\(?[Bb][).:] [^\n]*\n *\(?[Cc][).:] ").search),
+    ("field_label", re.compile(r"\n[A-Z][\w ]{1,30}: ").search),
+    ("label_first", re.compile(r"\W{0,4}[A-Z][\w ]{1,30}: ?").match),
+    ("ends_with_question", re.compile(r"[?？]\s*\Z").search),
+    ("ends_with_colon", re.compile(r"[:：]\s*\Z").search),
+    ("starts_small", re.compile(r"\s*[a-z]").match),
+    ("starts_foreign", re.compile(r"\s*[^\x00-\x7f]").match),
+    ("question_first", re.compile(r"[^.!?\n]{0,160}[?？]").match),
+    ("quote_block", re.compile(r"\"[^\"]{60}|[“«「][^”»」]{60}").search),
 )
 
 
 def _names() -> Iterator[str]:
     for name, steps in _LADDERS:
         yield from (f"{name}>={step:g}" for step in steps)
-    yield from (name for name, _ in _FLAGS)
-    yield "any"
+    yield from (name for name, _ in _MARKS)
+    yield from (name for name, _ in _PATTERNS)
+    yield from ("equation", "any")
 
 
 STRUCTURE: tuple[str, ...] = tuple(_names())
@@ -165,49 +174,68 @@ STRUCTURE: tuple[str, ...] = tuple(_names())
 
 CHOICES = STRUCTURE.index("choices")
 
-LAYOUT = crc32("\n".join((*STRUCTURE, _WORD.pattern, *(p.pattern for _, p in _FLAGS))).encode())
-"""Changes whenever a fact, its pattern or the splitting into words changes."""
+LAYOUT = crc32("\n".join((*STRUCTURE, _WORD.pattern, str(_MARKS))).encode())
+"""Changes with the facts, their marks and the splitting into words."""
 
 _BULLET = re.compile(r"\n *(?:[-*•]|\d+[.)、]) ")
-_SENTENCE = re.compile(r"[.!?。！？](?:\s|$|[^\x00-\x7f])")
-_CAPITAL = re.compile(r"[A-Z]")
-_FOREIGN = re.compile(r"[^\x00-\x7f]+")
-_CODE_MARK = re.compile(
-    r"[;{}] *(?:\n|$)|\b(?:def|class|import|return|function|const|void|public"
-    r"|SELECT|FROM|WHERE|elif|var|let)\b"
+_EQUATION = re.compile(r"[\dxyzn)] ?[-+*/^=×÷] ?[\d(xyzn]")
+_OPERATORS = "=+^*/×÷"
+_MATH_SIGNS = "=+^×÷√≤≥∑∫π\\"
+_SENTENCE_ENDS = (". ", "? ", "! ", ".\n", "?\n", "。", "？", "！")
+_CODE_WORDS = frozenset(
+    {"def", "class", "import", "return", "function", "const", "void", "public", "elif", "var"}
+    | {"int", "null", "print", "str", "async", "await", "struct", "echo", "sudo", "printf"}
 )
-_MATH_MARK = re.compile(r"[\^=+×÷√≤≥∑∫π]|\\[a-z]+")
+_CODE_ENDS = (";\n", "{\n", "}\n", ");", "):\n")
+_MARKS_CHARS = 1000
+"""How much is searched for `_MARKS`: each costs a pass over the text."""
+_CAPITALS = bytes(range(ord("A"), ord("Z") + 1))
+_DIGITS = b"0123456789"
 
 
-def _structure(text: str, words: list[str]) -> Iterator[int]:
-    """Yield positions in `STRUCTURE`; each ladder yields all steps up to its value."""
+def _values(text: str, words: list[str], known: dict[str, int]) -> tuple[float, ...]:
+    """Return a value for each of `_LADDERS`."""
     size = len(text) or 1
     count = text.count
-    numbers = [w for w in words if w[0] == "0"]
-    letters = [len(w) for w in words if w.isalpha()]
-    values = (
+    ascii_part = text.encode("ascii", "ignore")
+    ascii_size = len(ascii_part)
+    return (
         len(text),
         len(words),
         count("\n") + 1,
-        len(numbers),
+        words.count("0") + words.count("00") + words.count("000") + words.count("0000"),
         count("?") + count("？"),
-        len(_SENTENCE.findall(text)),
+        sum(map(count, _SENTENCE_ENDS)),
         len(_BULLET.findall(text)),
-        len(_CODE_MARK.findall(text)),
-        len(_MATH_MARK.findall(text)),
+        len(_CODE_WORDS & known.keys()) + sum(map(count, _CODE_ENDS)),
+        sum(map(count, _MATH_SIGNS)),
         count(",") + count("，") + count("、"),
         count('"') + count("“") + count("「"),
         (count("(") + count("[") + count("{") + count("<")) / size,
-        sum(map(len, numbers)) / size,
-        len(_CAPITAL.findall(text)) / size,
-        sum(map(len, _FOREIGN.findall(text))) / size,
-        sum(letters) / len(letters) if letters else 0.0,
+        (ascii_size - len(ascii_part.translate(None, _DIGITS))) / size,
+        (ascii_size - len(ascii_part.translate(None, _CAPITALS))) / size,
+        (size - ascii_size) / size,
+        sum(map(len, words)) / len(words) if words else 0.0,
     )
-    start = 0
-    for value, (_, steps) in zip(values, _LADDERS, strict=True):
-        yield from range(start, start + bisect_right(steps, value))
-        start += len(steps)
-    for offset, (_, pattern) in enumerate(_FLAGS):
-        if pattern.search(text):
-            yield start + offset
-    yield start + len(_FLAGS)
+
+
+def _structure(text: str, words: list[str], known: dict[str, int]) -> Iterator[int]:
+    """Yield positions in `STRUCTURE`; each ladder yields all steps up to its value."""
+    at = 0
+    for value, (_, steps) in zip(_values(text, words, known), _LADDERS, strict=True):
+        yield from range(at, at + bisect_right(steps, value))
+        at += len(steps)
+    start = text[:_MARKS_CHARS]
+    for _, marks in _MARKS:
+        for mark in marks:
+            if mark in start:
+                yield at
+                break
+        at += 1
+    for _, found in _PATTERNS:
+        if found(text):
+            yield at
+        at += 1
+    if any(sign in text for sign in _OPERATORS) and _EQUATION.search(text):
+        yield at
+    yield at + 1

@@ -82,7 +82,8 @@ _TURN_OPENINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "summary",
         re.compile(
-            r"your task is to create a detailed summary of (?:the conversation so far|our conversation)"
+            r"your task is to create a detailed summary of "
+            r"(?:the conversation so far|our conversation)"
             r"|you are performing a context checkpoint compaction",
             re.IGNORECASE,
         ),
@@ -90,7 +91,8 @@ _TURN_OPENINGS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "emoji",
         re.compile(
-            r"your task is to reflect the speaker's likely facial expression through a fitting emoji",
+            r"your task is to reflect the speaker's likely facial expression "
+            r"through a fitting emoji",
             re.IGNORECASE,
         ),
     ),
@@ -110,7 +112,7 @@ _TITLE_TURN = re.compile(
 
 
 def errand(view: PromptView, headers: Mapping[str, str] | None = None) -> str | None:
-    """Return which errand a request is, None for a person's request.
+    r"""Return which errand a request is, None for a person's request.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def errand(view: PromptView, headers: Mapping[str, str] | None = None) -> str | 
     --------
     >>> errand(PromptView("openai_chat"), {"x-openwebui-task": "tags_generation"})
     'tags_generation'
-    >>> errand(PromptView("openai_chat", user_turns=("### Task:\\nWrite a title.",)))
+    >>> errand(PromptView("openai_chat", user_turns=("### Task:\nWrite a title.",)))
     """
     told = _told(headers or {})
     if told is not None:

@@ -7,8 +7,9 @@ a sum of 2,900 bytes at most (|sum| < 2^19), so no lane spills into its neighbou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, log, sqrt
 
 from router.routing.features import BUCKETS, CHOICES, STRUCTURE, Features
@@ -21,8 +22,12 @@ _LANE_BITS = 24
 _HALF = 1 << (_LANE_BITS - 1)
 _LANE = (1 << _LANE_BITS) - 1
 
-_LENGTH_WEIGHT, _TASK_WEIGHT, _DIFFICULTY_WEIGHT = 0.4, 0.5, 1.0
-_SHORT_CHARS, _LONG_CHARS, _PASTED_CHARS = 20, 2200, 600
+_LENGTH_WEIGHT, _TASK_WEIGHT, _DIFFICULTY_WEIGHT = 0.4, 0.45, 0.7
+_EASIEST, _HARDEST = 0.45, 1.95
+"""Where the learnt difficulty ends in practice; ridge regression keeps off 0 and 3."""
+_CHOICES_SHARE = 0.25
+HIGHEST_RAW = _LENGTH_WEIGHT + _TASK_WEIGHT + _DIFFICULTY_WEIGHT
+_SHORT_CHARS, _LONG_CHARS, _PASTED_CHARS = 20, 1700, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,15 @@ class Opinion:
         Raw score; only its order counts.
     score : float
         0 to 1: `raw` on the scale of the header's cuts.
+    groups : mapping of str to tuple of float
+        What words and pairs as such gave each of `TASKS`, in logits.
     """
 
     p: tuple[float, ...]
     difficulty: float
     raw: float
     score: float
+    groups: Mapping[str, tuple[float, ...]]
 
     @property
     def task(self) -> str:
@@ -59,51 +67,43 @@ class LinearModel:
         self.header: Header = model.header
         self._table = _packed_table(model)
         self._facts = _packed(model.fact_weights)
-        self._row_lanes = [1.0 * step for step in model.header.row_steps]
+        self._row_lanes = model.header.row_steps
         self._fact_lanes = [FACT_SCALE * step for step in model.header.fact_steps]
+        self._fact_weights = [
+            [weight * step for weight in weights]
+            for weights, step in zip(model.fact_weights, self._fact_lanes, strict=True)
+        ]
 
     def weigh(self, features: Features, chars: int) -> Opinion:
         """Return the model's opinion; `chars` is the length of the text that was read."""
-        out = self._outputs(features)
+        words, pairs = self._share(features.words), self._share(features.pairs)
+        facts = _lanes(sum(map(self._facts.__getitem__, features.structure)))
+        out = [
+            bias + word + pair + fact * step
+            for bias, word, pair, fact, step in zip(
+                self.header.bias, words, pairs, facts, self._fact_lanes, strict=True
+            )
+        ]
         p = softmax(out[: len(TASKS)])
         raw = raw_score(p, out[-1], chars, choices=CHOICES in features.structure)
-        return Opinion(p, out[-1], raw, scaled(raw, self.header.cuts))
+        groups = {"words": tuple(words), "pairs": tuple(pairs)}
+        return Opinion(p, out[-1], raw, scaled(raw, self.header.cuts), groups)
 
-    def groups(self, features: Features, task: str) -> dict[str, float]:
-        """Return how much words and pairs as such weighed for a task, in logits."""
-        lane = TASKS.index(task)
-        step = self._row_lanes[lane]
-        return {
-            name: round(_lane(sum(map(self._table.__getitem__, rows)), lane) * step / sqrt(n), 2)
-            for name, rows in (("words", features.words), ("pairs", features.pairs))
-            if (n := len(rows))
-        }
-
-    def facts(self, features: Features, task: str) -> list[tuple[str, float]]:
-        """Return the structural facts that hold, weightiest for a task first, in logits."""
-        lane = TASKS.index(task)
-        step = self._fact_lanes[lane]
-        weights = [(STRUCTURE[i], _lane(self._facts[i], lane) * step) for i in features.structure]
-        return sorted(weights, key=lambda pair: -abs(pair[1]))
+    def facts(self, features: Features, task: str) -> dict[str, float]:
+        """Return the structural facts that hold and their weights for a task, in logits."""
+        weights = self._fact_weights[TASKS.index(task)]
+        return {STRUCTURE[i]: weights[i] for i in features.structure}
 
     def row_weight(self, row: int, task: str) -> float:
         """Return the weight of a row of the hashed table for a task, before its share."""
         lane = TASKS.index(task)
-        return _lane(self._table[row], lane) * self._row_lanes[lane]
+        return _lanes(self._table[row])[lane] * self._row_lanes[lane]
 
-    def _outputs(self, features: Features) -> list[float]:
-        table = self._table.__getitem__
-        words = _lanes(sum(map(table, features.words)))
-        pairs = _lanes(sum(map(table, features.pairs)))
-        facts = _lanes(sum(map(self._facts.__getitem__, features.structure)))
-        word_share = 1 / sqrt(len(features.words) or 1)
-        pair_share = 1 / sqrt(len(features.pairs) or 1)
-        return [
-            bias + (w * word_share + p * pair_share) * row_step + f * fact_step
-            for bias, w, p, f, row_step, fact_step in zip(
-                self.header.bias, words, pairs, facts, self._row_lanes, self._fact_lanes, strict=True
-            )
-        ]
+    def _share(self, rows: Sequence[int]) -> list[float]:
+        """Return what a group of hashed rows gives each output."""
+        share = 1 / sqrt(len(rows) or 1)
+        total = _lanes(sum(map(self._table.__getitem__, rows)))
+        return [lane * step * share for lane, step in zip(total, self._row_lanes, strict=True)]
 
 
 def softmax(logits: Sequence[float]) -> tuple[float, ...]:
@@ -129,12 +129,10 @@ def raw_score(p: Sequence[float], difficulty: float, chars: int, *, choices: boo
     """
     length = _PASTED_CHARS if chars >= _LONG_CHARS else max(chars, _SHORT_CHARS)
     written = log(length / _SHORT_CHARS) / log(_LONG_CHARS / _SHORT_CHARS)
-    hard_kind = 0.0 if choices else p[0] + p[1]
-    return (
-        _LENGTH_WEIGHT * written
-        + _TASK_WEIGHT * hard_kind
-        + _DIFFICULTY_WEIGHT * min(max(difficulty / 3, 0.0), 1.0)
-    )
+    learnt = min(max((difficulty - _EASIEST) / (_HARDEST - _EASIEST), 0.0), 1.0)
+    if choices:
+        return _LENGTH_WEIGHT * written + _CHOICES_SHARE * _DIFFICULTY_WEIGHT * learnt
+    return _LENGTH_WEIGHT * written + _TASK_WEIGHT * (p[0] + p[1]) + _DIFFICULTY_WEIGHT * learnt
 
 
 def scaled(raw: float, cuts: Sequence[float]) -> float:
@@ -149,7 +147,7 @@ def scaled(raw: float, cuts: Sequence[float]) -> float:
     """
     if raw <= cuts[0]:
         return 0.0
-    for i, (low, high) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for i, (low, high) in enumerate(pairwise(cuts)):
         if raw < high:
             return (i + (raw - low) / (high - low)) / (len(cuts) - 1)
     return 1.0
@@ -178,7 +176,3 @@ def _lanes(total: int) -> list[int]:
         lanes.append(low)
         total = (total - low) >> _LANE_BITS
     return lanes
-
-
-def _lane(total: int, lane: int) -> int:
-    return _lanes(total)[lane]

@@ -71,8 +71,7 @@ def dump(model: Model) -> bytes:
     """Return a model as bytes; equal models give equal bytes."""
     parts = [json.dumps(asdict(model.header), sort_keys=True).encode(), b"\n"]
     parts.append(_little_endian(model.rows).tobytes())
-    for lane in (*model.row_weights, *model.fact_weights):
-        parts.append(lane.tobytes())
+    parts += [lane.tobytes() for lane in (*model.row_weights, *model.fact_weights)]
     return zlib.compress(b"".join(parts), 9)
 
 

@@ -12,7 +12,7 @@ import re
 
 from router.canonical.prompt import PromptView
 
-HEAD_CHARS, TAIL_CHARS = 1500, 700
+HEAD_CHARS, TAIL_CHARS = 1200, 500
 WINDOW_CHARS = HEAD_CHARS + TAIL_CHARS
 
 _SHORT_CHARS = 25
@@ -53,11 +53,11 @@ def question(view: PromptView) -> str:
 
 
 def spoken(turn: str) -> str:
-    """Return what the caller said in a turn, shortened; empty where a program wrote it all.
+    r"""Return what the caller said in a turn, shortened; empty where a program wrote it all.
 
     Examples
     --------
-    >>> spoken("<environment_context>\\n<cwd>/src</cwd>\\n</environment_context>\\n\\nfix it")
+    >>> spoken("<environment_context>\n<cwd>/src</cwd>\n</environment_context>\n\nfix it")
     'fix it'
     >>> spoken("<p>Is this valid HTML?</p>")
     '<p>Is this valid HTML?</p>'
@@ -100,7 +100,7 @@ def _asked_of_documents(text: str) -> str:
     """Return the query of a retrieval template as Open-WebUI's, else the text itself."""
     query = text.rfind("<user_query>")
     if query >= 0:
-        return text[query + len("<user_query>") :].split("</user_query>")[0]
+        return text[query + len("<user_query>") :].split("</user_query>", maxsplit=1)[0]
     context = text.rfind("</context>")
     if context >= 0:
         return text[context + len("</context>") :].strip() or text

@@ -130,13 +130,18 @@ def _group(targets: Iterable[Target], order: float) -> list[Target]:
 
 
 def _preferred(ranked: list[Target], prefer: str | None, health: Health) -> list[Target]:
-    """Put the conversation's target first, and local models not in memory behind loaded ones."""
-    if prefer is None and not health.loaded:
+    """Put the conversation's target first, and local models in memory before other local ones.
+
+    Local targets trade places among themselves only: a model that has still to be loaded
+    is no reason to go to a provider that costs money.
+    """
+    if health.loaded:
+        local = [target for target in ranked if target.name in health.loaded]
+        ready = iter(sorted(local, key=lambda target: not health.loaded[target.name]))
+        ranked = [next(ready) if target.name in health.loaded else target for target in ranked]
+    if prefer is None:
         return ranked
-    return sorted(
-        ranked,
-        key=lambda target: (target.name != prefer, not health.loaded.get(target.name, True)),
-    )
+    return sorted(ranked, key=lambda target: target.name != prefer)
 
 
 def _by_provider_order(ranked: list[Target], names: tuple[str, ...]) -> list[Target]:

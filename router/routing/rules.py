@@ -58,52 +58,40 @@ def first_match(
     model : str, optional
         As the caller named it; None where it left the choice.
     """
-    return next(
-        (
-            rule
-            for rule in rules
-            if _names_fit(rule.when, model or "auto", judgement)
-            and _circumstances_fit(rule.when, circumstances)
-            and _prompt_fits(rule.when, view)
-        ),
-        None,
+    for rule in rules:
+        if unmet(rule.when, model, view, judgement, circumstances) is None:
+            return rule
+    return None
+
+
+def unmet(
+    when: RuleCondition,
+    model: str | None,
+    view: PromptView,
+    judgement: Judgement,
+    circumstances: Circumstances,
+) -> str | None:
+    """Return the first condition that does not hold, by its name in YAML, or None.
+
+    Words come last: patterns are the slowest to try.
+    """
+    name, seen = model or "auto", circumstances
+    checks: tuple[tuple[str, Callable[[], bool]], ...] = (
+        ("model", lambda: _any(when.models, lambda glob: matches_glob(name, glob))),
+        ("task", lambda: _any(when.tasks, lambda task: task == judgement.task)),
+        ("complexity", lambda: _any(when.complexities, lambda one: one == judgement.complexity)),
+        ("header", lambda: _headers_fit(when.headers, seen.headers)),
+        ("key", lambda: _any(when.keys, lambda glob: fnmatchcase(seen.key, glob))),
+        ("user", lambda: _any(when.users, lambda glob: fnmatchcase(seen.user, glob))),
+        ("endpoint", lambda: _any(when.endpoints, lambda glob: fnmatchcase(seen.endpoint, glob))),
+        ("tokens_over", lambda: _is_over(when.tokens_over, view)),
+        ("has", lambda: not when.has or when.has <= parts_of(view)),
+        ("matches", lambda: _words_fit(when.matches, view)),
     )
+    return next((condition for condition, holds in checks if not holds()), None)
 
 
-def _names_fit(when: RuleCondition, model: str, judgement: Judgement) -> bool:
-    """Tell whether model, task and complexity are as asked."""
-    return (
-        _any(when.models, lambda glob: matches_glob(model, glob))
-        and _any(when.tasks, lambda task: task == judgement.task)
-        and _any(when.complexities, lambda tier: tier == judgement.complexity)
-    )
-
-
-def _circumstances_fit(when: RuleCondition, seen: Circumstances) -> bool:
-    """Tell whether headers, key, user and endpoint are as asked."""
-    return (
-        all(
-            name in seen.headers and fnmatchcase(seen.headers[name].lower(), glob.lower())
-            for name, glob in when.headers.items()
-        )
-        and _any(when.keys, lambda glob: fnmatchcase(seen.key, glob))
-        and _any(when.users, lambda glob: fnmatchcase(seen.user, glob))
-        and _any(when.endpoints, lambda glob: fnmatchcase(seen.endpoint, glob))
-    )
-
-
-def _prompt_fits(when: RuleCondition, view: PromptView) -> bool:
-    """Tell whether size, parts and words of the prompt are as asked."""
-    if when.tokens_over is not None and estimated_tokens(view.input_chars) <= when.tokens_over:
-        return False
-    if when.has and not when.has <= _parts(view):
-        return False
-    if when.matches is None:
-        return True
-    return re.search(when.matches, view.last_turn[:_SEARCHED_CHARS]) is not None
-
-
-def _parts(view: PromptView) -> frozenset[str]:
+def parts_of(view: PromptView) -> frozenset[str]:
     """Return what a request has, in the words of ``when.has``."""
     present = {
         "tools": view.has_tools,
@@ -118,6 +106,24 @@ def _parts(view: PromptView) -> frozenset[str]:
         "tool_loop": view.in_tool_loop,
     }
     return frozenset(name for name, is_present in present.items() if is_present)
+
+
+def _headers_fit(asked: Mapping[str, str], sent: Mapping[str, str]) -> bool:
+    """Tell whether every header asked for was sent, with a value as asked."""
+    return all(
+        name in sent and fnmatchcase(sent[name].lower(), glob.lower())
+        for name, glob in asked.items()
+    )
+
+
+def _is_over(tokens: int | None, view: PromptView) -> bool:
+    """Tell whether the prompt is longer than asked."""
+    return tokens is None or estimated_tokens(view.input_chars) > tokens
+
+
+def _words_fit(pattern: str | None, view: PromptView) -> bool:
+    """Tell whether the pattern is found in the last user turn."""
+    return pattern is None or re.search(pattern, view.last_turn[:_SEARCHED_CHARS]) is not None
 
 
 def _any(asked: tuple[str, ...], holds: Callable[[str], bool]) -> bool:

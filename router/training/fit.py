@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router.routing.features import BUCKETS, STRUCTURE, Features
+from router.routing.features import BUCKETS, Features
 from router.routing.linear import FACT_SCALE
 
 Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ def sparse(features: Sequence[Features]) -> Sparse:
     for i, text in enumerate(features):
         for group in (text.words, text.pairs):
             rows += [i] * len(group)
-            columns += group
+            columns += sorted(group)
             values += [len(group) ** -0.5] * len(group) if group else []
         rows += [i] * len(text.structure)
         columns += [BUCKETS + fact for fact in text.structure]

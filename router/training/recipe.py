@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router.routing.features import BUCKETS, LAYOUT, STRUCTURE, Features, extract
-from router.routing.linear import LinearModel
+from router.routing.linear import HIGHEST_RAW, LinearModel
 from router.routing.model_file import TASKS, Header, Model
 from router.routing.question import spoken
 from router.training.examples import Example, digest
@@ -24,9 +23,7 @@ OWN, PATTERNS = "own", "patterns"
 _OWN_WEIGHT, _PATTERN_WEIGHT = 6.0, 1.0
 _OWN_DIFFICULTY_WEIGHT, _PATTERN_DIFFICULTY_WEIGHT = 3.0, 0.5
 _TASK_PENALTY, _DIFFICULTY_PENALTY = 0.2, 3.0
-_LOWEST, _HIGHEST = 0.0, 1.9
-"""Ends of the raw score: its terms' weights add up to 1.9."""
-_NO_CUTS = (0.0, 0.475, 0.95, 1.425, 1.9)
+_NO_CUTS = (0.0, 0.25, 0.5, 0.75, HIGHEST_RAW)
 _FOLDS = 5
 
 
@@ -35,11 +32,14 @@ def read_text(prompt: str) -> str:
     return spoken(prompt) or prompt[:100]
 
 
-def train(examples: Sequence[Example]) -> Model:
-    """Return the model of the examples that may be trained on."""
+def train(examples: Sequence[Example], *, calibrated: bool = True) -> Model:
+    """Return the model of the examples that may be trained on.
+
+    Calibration (the cuts) takes five further fits; tasks do not depend on it.
+    """
     chosen = [e for e in examples if e.may_train]
     features = [extract(read_text(e.prompt)) for e in chosen]
-    cuts = _cuts(chosen, features)
+    cuts = _cuts(chosen, features) if calibrated else _NO_CUTS
     return _fitted(chosen, features, cuts, digest(chosen))
 
 
@@ -111,7 +111,7 @@ def _rounded(numbers: Floats) -> tuple[float, ...]:
 
 
 def _cuts(examples: Sequence[Example], features: Sequence[Features]) -> tuple[float, ...]:
-    """Return the cuts that best part the difficulties of our own prompts.
+    """Return cuts above which as many of our own prompts score as are labelled harder.
 
     Each prompt is judged by a model that did not see it, so that learning by heart does
     not move the cuts.
@@ -126,13 +126,6 @@ def _cuts(examples: Sequence[Example], features: Sequence[Features]) -> tuple[fl
         for i in (i for i, out in enumerate(held) if out):
             raws.append(model.weigh(features[i], len(read_text(examples[i].prompt))).raw)
             grades.append(examples[i].difficulty or 0.0)
-    raw, grade = np.array(raws), np.array(grades)
-    inner = [_best_cut(raw, grade > level) for level in (0, 1, 2)]
-    return (_LOWEST, *inner, _HIGHEST)
-
-
-def _best_cut(raw: Floats, above: NDArray[np.bool_]) -> float:
-    """Return where the recalls of both sides add up highest."""
-    steps = np.linspace(0.05, 1.85, 361)
-    gains = [(raw[above] >= t).mean() + (raw[~above] < t).mean() for t in steps]
-    return round(float(steps[int(np.argmax(gains))]), 4)
+    highest_first = sorted(raws, reverse=True)
+    inner = [highest_first[sum(g > level for g in grades)] for level in (2, 1, 0)]
+    return (0.0, *(round(cut, 4) for cut in reversed(inner)), round(HIGHEST_RAW, 4))
