@@ -46,12 +46,41 @@ accesslog = None
 Path(pidfile).parent.mkdir(parents=True, exist_ok=True)
 
 
-_STATE = Path(_setting("ROUTER_STATE_DIR", str(_ROOT / "run")))
+# As router.config.settings has it; systemd gives several directories separated by colons.
+_STATE = _ROOT / _setting("ROUTER_STATE_DIR", _setting("STATE_DIRECTORY", "run").split(":")[0])
+# Every worker keeps its counts in files here, for any of them to add up. They are mapped
+# into memory, so a file system in memory (systemd's RuntimeDirectory) is best.
+_METRICS = Path(
+    _setting("PROMETHEUS_MULTIPROC_DIR", "")
+    or Path(_setting("RUNTIME_DIRECTORY", str(_STATE)).split(":")[0]) / "metrics"
+)
+
+
+def _share_metrics():
+    """Let workers share their counts; prometheus_client looks for this as it is imported."""
+    try:
+        _METRICS.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError:
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # each worker counts for itself
+        return
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_METRICS)
+
+
+_share_metrics()
+
+
+def _forget_counts(pattern):
+    for path in _METRICS.glob(pattern):
+        path.unlink(missing_ok=True)
 
 
 def on_starting(server):
-    """Forget the last good configuration, so that a first start with a bad file fails loudly."""
+    """Forget the last run: its counts, and its last good configuration.
+
+    Without the latter a first start with a bad file fails loudly.
+    """
     (_STATE / "last-good" / "sources.json").unlink(missing_ok=True)
+    _forget_counts("*.db")
 
 
 def when_ready(server):
@@ -70,5 +99,10 @@ def when_ready(server):
 
 
 def child_exit(server, worker):
-    """Forget a dead worker, so that reloads do not wait for it."""
+    """Forget a dead worker: reloads do not wait for it, and it has nothing in flight.
+
+    What it counted stays, as in router.observe.metrics.forget_worker, which cannot be
+    imported here.
+    """
     (_STATE / "workers" / f"{worker.pid}.json").unlink(missing_ok=True)
+    _forget_counts(f"gauge_live*_{worker.pid}.db")

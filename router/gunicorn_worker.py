@@ -58,8 +58,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
     ) -> None:
         """Answer what never reached the application, in JSON, without a byte of the request.
 
-        gunicorn's own answer quotes the header it could not parse, keys included.
+        gunicorn's own answer quotes the header it could not parse, keys included. A client
+        that has left (`router.upstream.watch.ClientGone`) is answered nothing: a stream's
+        connection must end without its last chunk, lest a cut one looks complete.
         """
+        if isinstance(exc, gevent.GreenletExit):
+            return
         known = next((row for row in _ANSWERS if isinstance(exc, row[0])), None)
         if known is None:
             log.error("request failed before or after the application", exc_info=exc)
