@@ -7,7 +7,9 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gevent
 from flask import Flask, g, request
@@ -21,18 +23,24 @@ from router.config.known_secrets import secrets_of
 from router.config.last_good import load_and_keep, load_or_last_good
 from router.config.settings import Settings
 from router.config.snapshot import OAuthIngress, Snapshot
-from router.errors import ConfigError
+from router.errors import ConfigError, NotFound
 from router.observe.audit import Audit, AuditLog, NullAudit
 from router.observe.logs import configure_logging, install_redaction
+from router.observe.metrics import OTHER, Metrics
+from router.observe.tracing import open_tracing
+from router.observe.unpriced import Unpriced
 from router.routing.classify import Judge
 from router.routing.decision import Judgement
-from router.state.affinity import Affinities
+from router.state.affinity_open import open_affinities
+from router.state.affinity_shared import SharedAffinities
 from router.state.health import Health
+from router.state.idempotency import IdempotentAnswers
 from router.state.retry_tokens import RetryTokens
 from router.upstream.credentials import Credentials
 from router.upstream.demo import DemoAdapter
 from router.upstream.dispatch import Dispatcher
 from router.upstream.fetch import Fetcher
+from router.upstream.local_models import loaded_targets
 from router.upstream.transport import Transport
 from router.upstream.trial import Books, Clocks
 from router.upstream.watch import ClientWatch
@@ -44,12 +52,15 @@ from router.web import (
     gemini,
     health,
     messages,
+    metrics,
     models,
+    openapi,
     passthrough,
     status,
 )
 from router.web.admin import routes as admin
-from router.web.gateway import Clock, Gateway
+from router.web.breaker_gauges import BreakerGauges
+from router.web.gateway import Clock, Gateway, Once
 from router.web.guard import Guard
 from router.web.headers import request_id
 from router.worker import Worker, in_background, read_body
@@ -59,6 +70,8 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 _POOL_SIZE = 2000
 _DISCOVER_EVERY_S = 60.0
+_SHOW_BREAKERS_EVERY_S = 5.0
+_LOADED_EVERY_S = 10.0
 
 Discovered = dict[str, tuple[str, ...]]
 
@@ -94,13 +107,22 @@ def create_app(
     configure_logging(at_start.log_level, at_start.log_format)
     first, refused = load_or_last_good(flags, environ, root, discovered)
     holder = SnapshotHolder(_first_then(first, snapshot))
-    install_redaction(lambda: secrets_of(holder.current))
+    install_redaction(_known_secrets(holder))
     _say_what_runs(holder.current, refused)
     state_dir = at_start.resolve(at_start.state_dir)
-    transport = Transport(_POOL_SIZE, {"demo://": DemoAdapter()})
-    worker = Worker(holder, snapshot, state_dir)
+    transport = Transport(_POOL_SIZE, {"demo://": DemoAdapter()}, RetryTokens(), time.monotonic)
+    counted = Metrics(_model_label(holder))
+    worker = Worker(holder, snapshot, state_dir, counted.observe_reload)
     fetcher = Fetcher(transport.send, time.monotonic)
-    gateway = _gateway(holder, transport, fetcher, worker, state_dir, root)
+    affinities, secret = _affinities(at_start, state_dir)
+    gateway = _gateway(
+        holder, transport, fetcher, worker, counted, state_dir, root, affinities, secret
+    )
+    if at_start.tracing_enabled:
+        named = at_start.service_name, at_start.otlp_endpoint
+        gateway = replace(gateway, tracing=open_tracing(*named, time.time))
+    in_background(BreakerGauges(gateway.health, holder, counted).show, _SHOW_BREAKERS_EVERY_S)
+    _watch_local_models(holder, fetcher, gateway.health)
     if holder.current.source.kind == "environment":
         _discover_ollama(holder, fetcher, discovered, worker)
     return _flask_app(gateway, worker)
@@ -121,29 +143,37 @@ def _gateway(
     transport: Transport,
     fetcher: Fetcher,
     worker: Worker,
+    counted: Metrics,
     state_dir: Path,
     root: Path,
+    affinities: SharedAffinities,
+    affinity_secret: bytes,
 ) -> Gateway:
     """Put together what the web floor works with."""
+    judge = Judge.from_file()
     clocks = Clocks(time.time, time.monotonic, gevent.sleep)
     state = Health()
     rng = random.Random()  # noqa: S311  spreads load and back-off; nothing secret
     credentials = Credentials(transport.send, state_dir, time.time, time.monotonic)
-    books = Books(state, RetryTokens(), clocks)
+    books = Books(state, transport.tokens, clocks)
     return Gateway(
         holder=holder,
         dispatcher=Dispatcher(transport.send, credentials, books, rng),
-        judge=_judge(),
+        judge=_judge(judge),
         health=state,
-        affinities=Affinities(),
-        audit=_audit_logs(root),
+        affinities=affinities,
+        audit=_audit_logs(root, counted.audit_failed),
         verify_jwt=_jwt_verifier(fetcher),
         read_body=read_body,
         watch=ClientWatch,
         reload_all=worker.reload_all,
         clock=Clock(time.time, time.monotonic),
         rng=rng,
-        affinity_secret=os.urandom(32),
+        affinity_secret=affinity_secret,
+        metrics=counted,
+        unpriced=Unpriced(),
+        once=Once(IdempotentAnswers(state_dir / "idempotency.sqlite"), _in_thread, gevent.sleep),
+        explain_judgement=judge.explain,
     )
 
 
@@ -157,9 +187,17 @@ def _flask_app(gateway: Gateway, worker: Worker) -> Flask:
     @app.before_request
     def identify() -> None:
         g.request_id = request_id({name.lower(): value for name, value in request.headers.items()})
+        if request.environ.get("RAW_URI", "").startswith("//"):
+            # It would be served as if it had one slash: not what a proxy's rules saw.
+            raise NotFound("no such path")
 
     errors.install(app, gateway)
-    Guard(gateway).protect(app, health.OPEN_ENDPOINTS)
+
+    def is_open(endpoint: str | None) -> bool:
+        is_public_metrics = endpoint == metrics.ENDPOINT and gateway.holder.current.metrics.public
+        return endpoint in health.OPEN_ENDPOINTS or is_public_metrics
+
+    Guard(gateway).protect(app, is_open)
     for blueprint in (
         chat.blueprint(gateway),
         messages.blueprint(gateway),
@@ -170,15 +208,35 @@ def _flask_app(gateway: Gateway, worker: Worker) -> Flask:
         status.blueprint(gateway),
         admin.blueprint(gateway),
         health.blueprint(gateway),
+        metrics.blueprint(gateway),
+        openapi.blueprint(),
         passthrough.blueprint(gateway),
     ):
         app.register_blueprint(blueprint)
     return app
 
 
-def _judge() -> Callable[[PromptView, Mapping[str, str], Snapshot], Judgement]:
-    """Return the classifier, loaded once."""
-    judge = Judge.from_file()
+def _known_secrets(holder: SnapshotHolder) -> Callable[[], tuple[str, ...]]:
+    """Return a function that lists the secrets in force, gathered once for each snapshot."""
+    gathered: tuple[Snapshot | None, tuple[str, ...]] = (None, ())
+
+    def known() -> tuple[str, ...]:
+        nonlocal gathered
+        snapshot = holder.current
+        if gathered[0] is not snapshot:
+            gathered = (snapshot, secrets_of(snapshot))
+        return gathered[1]
+
+    return known
+
+
+def _in_thread(work: Callable[[], Any]) -> Any:
+    """Do a short blocking piece of work beside the event loop."""
+    return gevent.get_hub().threadpool.apply(work)
+
+
+def _judge(judge: Judge) -> Callable[[PromptView, Mapping[str, str], Snapshot], Judgement]:
+    """Return the classifier, as the web floor asks it."""
 
     def judged(view: PromptView, headers: Mapping[str, str], _: Snapshot) -> Judgement:
         return judge.judge(view, headers)
@@ -186,7 +244,44 @@ def _judge() -> Callable[[PromptView, Mapping[str, str], Snapshot], Judgement]:
     return judged
 
 
-def _audit_logs(root: Path) -> Callable[[Snapshot], Audit]:
+def _affinities(settings: Settings, state_dir: Path) -> tuple[SharedAffinities, bytes]:
+    """Return conversations' seats, and the secret of their keys."""
+
+    def warn(message: str, why: str) -> None:
+        log.warning(message, extra={"error": why})
+
+    try:
+        return open_affinities(state_dir, settings.secrets.find("REDIS_URL"), time.time, warn)
+    except ValueError:
+        # Not in the library's words: they may quote the URL, password and all.
+        raise ConfigError(["REDIS_URL: is not the URL of a Redis (redis://…)"]) from None
+
+
+def _watch_local_models(holder: SnapshotHolder, fetcher: Fetcher, health: Health) -> None:
+    """Ask local servers, now and then, which models they have in memory."""
+
+    def ask() -> None:
+        found = loaded_targets(holder.current, fetcher.get)
+        health.loaded.clear()
+        health.loaded.update(found)
+
+    in_background(ask, _LOADED_EVERY_S)
+
+
+def _model_label(holder: SnapshotHolder) -> Callable[[str], str]:
+    """Return what names a model in metrics: its id, or the pattern that it fits."""
+
+    def label(model: str) -> str:
+        snapshot = holder.current
+        if model in snapshot.targets or model in snapshot.models:
+            return model
+        fitting = (wildcard for wildcard in snapshot.wildcards if wildcard.match(model))
+        return next((wildcard.pattern for wildcard in fitting), OTHER)
+
+    return label
+
+
+def _audit_logs(root: Path, lost: Callable[[], None]) -> Callable[[Snapshot], Audit]:
     """Return the audit log of a snapshot; one open file per path, across reloads."""
     logs: dict[Path, Audit] = {}
     off = NullAudit()
@@ -199,7 +294,7 @@ def _audit_logs(root: Path) -> Callable[[Snapshot], Audit]:
             return off
         path = root / snapshot.audit.path
         if path not in logs:
-            logs[path] = AuditLog(path, time.time, failed)
+            logs[path] = AuditLog(path, time.time, failed, on_lost=lost)
         return logs[path]
 
     return audit

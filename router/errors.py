@@ -163,6 +163,13 @@ class UnsupportedMediaType(RequestError):
     default_code = "unsupported_media_type"
 
 
+class IdempotencyConflict(RequestError):
+    """An Idempotency-Key was used before, with another body."""
+
+    status = 422
+    default_code = "idempotency_key_reused"
+
+
 class RequestTimeout(RequestError):
     """The caller did not finish sending its body in time."""
 

@@ -66,11 +66,18 @@ class Worker:
     ----------
     check : callable
         Compiles the configuration aside; raises `ConfigError`.
+    on_reload : callable
+        Told of each reload, and whether it succeeded.
     """
 
     def __init__(
-        self, holder: SnapshotHolder, check: Callable[[], Snapshot], state_dir: Path
+        self,
+        holder: SnapshotHolder,
+        check: Callable[[], Snapshot],
+        state_dir: Path,
+        on_reload: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        self._on_reload = on_reload
         self._holder = holder
         self._check = check
         self._directory = state_dir / "workers"
@@ -85,6 +92,7 @@ class Worker:
         """Swap the configuration; a bad one is logged and changes nothing."""
         result = self._holder.swap()
         digest = self._holder.current.digest
+        self._on_reload(result.error is None)
         if result.error is not None:
             log.error(
                 "configuration refused, the old one stays",

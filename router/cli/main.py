@@ -9,9 +9,14 @@ import click
 from router import __version__
 from router.cli.check import check_command
 from router.cli.classify import classify_lines
+from router.cli.doctor import doctor_command
 from router.cli.explain import explain_command
+from router.cli.logs import logs_command
+from router.cli.plan import plan_command
 from router.cli.routes import routes_command
 from router.cli.serve import SERVER_OPTIONS, serve
+from router.cli.tail import tail_command
+from router.cli.why import why_command
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,5 +45,10 @@ def classify_command() -> None:
 
 
 main.add_command(check_command)
+main.add_command(doctor_command)
 main.add_command(explain_command)
+main.add_command(logs_command)
+main.add_command(plan_command)
 main.add_command(routes_command)
+main.add_command(tail_command)
+main.add_command(why_command)

@@ -19,6 +19,7 @@ from router.config.snapshot import (
     AuditSettings,
     Fallbacks,
     Limits,
+    MetricsSettings,
     RetryPolicy,
     Rule,
     RuleCondition,
@@ -64,6 +65,7 @@ def compile_draft(draft: Draft, settings: Settings, findings: Findings) -> Snaps
         rules=rules,
         default_models=draft.default_models,
         affinity=AffinitySettings(**shared.get("affinity", {})),
+        metrics=_metrics(settings, shared.get("metrics", {})),
     )
     return replace(snapshot, digest=digest_of(snapshot), notes=tuple(findings.notes))
 
@@ -85,6 +87,13 @@ def _audit(settings: Settings, given: Mapping[str, Any]) -> AuditSettings:
         path=str(settings.resolve(path)),
         content=settings.audit_content or given.get("content", usual.content),
     )
+
+
+def _metrics(settings: Settings, given: Mapping[str, Any]) -> MetricsSettings:
+    """Return the metrics' settings; the environment wins over the file."""
+    metrics = MetricsSettings(**given)
+    enabled = settings.metrics_enabled
+    return metrics if enabled is None else replace(metrics, enabled=enabled)
 
 
 def _limits(draft: Draft) -> Limits:

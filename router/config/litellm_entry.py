@@ -25,6 +25,8 @@ _CAPABILITY_KEYS = {
     "supports_reasoning": "reasoning",
     "supports_native_streaming": "streaming",
 }
+# As in openai/responses/gpt-5-codex: a model that only /responses serves.
+_RESPONSES_ONLY = "responses/"
 _MODES = {"embedding": frozenset({"embeddings"}), "image_generation": frozenset({"images"})}
 # anthropic.claude-3-5-sonnet-20240620-v1:0, with or without a region before it.
 _BEDROCK = re.compile(r"(?:[\w-]+\.)?anthropic\.(claude-[\w.-]+?)(?:-v\d+)?(?::\d+)?$")
@@ -100,7 +102,8 @@ def locate(params: Mapping[str, Any]) -> Address | Unusable:
     is_gemini = upstream.startswith(("gemini", "gemma", "*", "text-emb"))
     if prefix.startswith("vertex") and not is_gemini and not has_base:
         return Unusable(f'Vertex serves "{upstream}" in a format that is not spoken here')
-    return Address(service, service.name, upstream.removeprefix("models/"))
+    upstream = upstream.removeprefix("models/").removeprefix(_RESPONSES_ONLY)
+    return Address(service, service.name, upstream)
 
 
 def read_deployment(entry: Mapping[str, Any], path: str, builder: Builder) -> Deployment | Unusable:
@@ -126,7 +129,7 @@ def read_deployment(entry: Mapping[str, Any], path: str, builder: Builder) -> De
         organization=params.get("organization"),
         headers=builder.headers(headers, f"{path}.litellm_params.extra_headers", missing),
         api_version=params.get("api_version") or api_version,
-        quirks=_quirks(params, address),
+        quirks=_quirks(params, info, address),
     )
     return Deployment(
         model=entry["model_name"].strip(),
@@ -223,11 +226,13 @@ def _key(params: Mapping[str, Any], address: Address, base_url: str, builder: Bu
     return builder.service_key(service) if at_home else Resolved()
 
 
-def _quirks(params: Mapping[str, Any], address: Address) -> Quirks:
-    """Return the server's habits; the entry may deny it ``/responses``."""
+def _quirks(params: Mapping[str, Any], info: Mapping[str, Any], address: Address) -> Quirks:
+    """Return the server's habits; the entry may deny it either of OpenAI's chat formats."""
     known = address.service.quirks if address.service else Quirks(responses_api=False)
     if params.get("use_chat_completions_api"):
         return replace(known, responses_api=False)
+    if f"/{_RESPONSES_ONLY}" in params["model"] or info.get("mode") == "responses":
+        return replace(known, chat_api=False)
     return known
 
 

@@ -38,7 +38,7 @@ class Settings:
         Which of the two named it, for error messages.
     ingress_required : bool, optional
         ``INGRESS_AUTH_REQUIRED``; None where it is not set.
-    audit_enabled, audit_path, audit_content : optional
+    audit_enabled, audit_path, audit_content, metrics_enabled : optional
         None where not set; the configuration file may then say it.
     oauth_algorithms : tuple of str
         Empty where not set.
@@ -62,6 +62,10 @@ class Settings:
     audit_enabled: bool | None
     audit_path: str | None
     audit_content: Literal["none", "preview"] | None
+    metrics_enabled: bool | None
+    tracing_enabled: bool
+    service_name: str | None
+    otlp_endpoint: str | None
     ingress_required: bool | None
     ingress_keys: tuple[Secret, ...]
     admin_keys: tuple[Secret, ...]
@@ -261,6 +265,10 @@ def _settings(values: _Values, root: Path, dotenv_text: str) -> Settings:
         audit_enabled=flagged("ROUTER_AUDIT_LOG_ENABLED"),
         audit_path=text("ROUTER_AUDIT_LOG_PATH"),
         audit_content=None if content is None else "preview" if content == "preview" else "none",
+        metrics_enabled=flagged("OBSERVABILITY_METRICS_ENABLED"),
+        tracing_enabled=bool(flagged("OBSERVABILITY_TRACING_ENABLED")),
+        service_name=text("OBSERVABILITY_SERVICE_NAME"),
+        otlp_endpoint=text("OBSERVABILITY_OTLP_ENDPOINT"),
         ingress_required=flagged("INGRESS_AUTH_REQUIRED"),
         ingress_keys=values.listed_secrets("INGRESS_API_KEYS"),
         admin_keys=values.listed_secrets("ROUTER_ADMIN_API_KEYS"),

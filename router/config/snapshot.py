@@ -282,6 +282,14 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Prometheus metrics. `public` serves them to callers without a key."""
+
+    enabled: bool = True
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AffinitySettings:
     """Whether and how long a conversation keeps its model under ``auto``.
 
@@ -420,3 +428,4 @@ class Snapshot:
     rules: tuple[Rule, ...] = ()
     default_models: Mapping[str, str] = field(default_factory=dict)
     affinity: AffinitySettings = AffinitySettings()
+    metrics: MetricsSettings = MetricsSettings()

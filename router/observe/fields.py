@@ -17,6 +17,11 @@ Record = dict[str, Any]
 """An audit event; its name stands under ``event``."""
 
 MAX_CHARS = 256
+_OPERATIONS = {
+    "/v1/completions": "text_completion",
+    "/v1/embeddings": "embeddings",
+    "/v1/<path:path>": "passthrough",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +111,14 @@ def clip_optional(text: str | None) -> str | None:
 def milliseconds(value: float | None) -> float | None:
     """Return milliseconds, to the microsecond."""
     return None if value is None else round(value, 3)
+
+
+def operation_of(endpoint: str) -> str:
+    """Return OpenTelemetry's name (``gen_ai.operation.name``) for what a route's pattern serves.
+
+    Examples
+    --------
+    >>> operation_of("/v1/messages"), operation_of("/v1/embeddings")
+    ('chat', 'embeddings')
+    """
+    return _OPERATIONS.get(endpoint, "chat")

@@ -36,7 +36,8 @@ _QUOTED_INPUT = re.compile(
     re.DOTALL,
 )
 
-access_log = logging.getLogger("router.access")
+ACCESS = "router.access"
+access_log = logging.getLogger(ACCESS)
 
 
 class RedactingFilter(logging.Filter):
@@ -54,6 +55,8 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; let every one pass."""
+        if record.name == ACCESS:
+            return True  # `log_request` has hidden what callers chose; the rest is ours
         secrets = self.secrets()
         message = _message(record)
         if record.name == "gunicorn.error":
@@ -195,17 +198,18 @@ def log_request(
     """Write the one access line of a request."""
     target = outcome.target
     usage = outcome.usage
+    requested = decision.requested_model if decision else None
     access_log.info(
         "request",
         extra={
             "request_id": facts.request_id,
             "principal": facts.principal.id if facts.principal else None,
             "method": method,
-            "path": facts.path,
+            "path": hide_secrets(facts.path, ()),
             "status": outcome.status,
             "outcome": outcome.outcome,
             "stream": facts.stream,
-            "model_requested": decision.requested_model if decision else None,
+            "model_requested": hide_secrets(requested, ()) if requested else None,
             "model": target.model if target else None,
             "account": target.account.name if target else None,
             "attempts": len(outcome.attempts),

@@ -1,15 +1,16 @@
 """This module defines every Prometheus metric, and fills them from what happened.
 
-Label values are bounded: models only where the configuration names them, everything else
-by number. With ``PROMETHEUS_MULTIPROC_DIR`` in the environment before this module is
-imported, all workers of a host are summed up; the directory must be empty at start.
+Names are OpenTelemetry's where it has one (``gen_ai_*``), units are base units. Label
+values are bounded: models only as the configuration names them, everything else by number.
+With ``PROMETHEUS_MULTIPROC_DIR`` in the environment before this module is imported, all
+workers of a host are summed up; the directory must be empty at start.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Literal, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -21,20 +22,62 @@ from prometheus_client import (
     multiprocess,
 )
 
+from router import __version__
 from router.canonical.usage import Usage
+from router.observe.fields import operation_of
 from router.providers.base import Target
 from router.routing.decision import Attempt, Outcome, RouteDecision
 
 OTHER = "other"
 """Label value for whatever is not known, or too much."""
 
+BreakerState = Literal["closed", "half_open", "open"]
+
 _MAX_VALUES = 100
+_MAX_CHILDREN = 4096
+_MODEL_LABELS = frozenset({"model", "gen_ai_request_model"})
 _BREAKER_LEVELS = {"closed": 0, "half_open": 1, "open": 2}
+# OpenTelemetry's names for what an endpoint does; all others chat.
+_OPERATIONS = {
+    "/v1/completions": "text_completion",
+    "/v1/embeddings": "embeddings",
+    "/v1/<path:path>": "passthrough",
+}
 _DURATION_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
 _TTFT_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 60, 120)
 _OVERHEAD_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
 # The boundaries that OpenTelemetry's GenAI conventions ask for.
 _TOKENS = tuple(4**power for power in range(14))
+
+Child = TypeVar("Child", Counter, Gauge, Histogram)
+
+
+class _Family(Generic[Child]):
+    """One metric by its labels; its children are found again without prometheus_client."""
+
+    def __init__(self, metric: Child, labels: Iterable[str], bound: Callable[[str, str], str]):
+        self._metric: Child = metric
+        self._labels = tuple(labels)
+        self._bound = bound
+        self._children: dict[tuple[str, ...], Child] = {}
+
+    def of(self, *values: str) -> Child:
+        """Return the child of label values, each replaced by what its label may say."""
+        child = self._children.get(values)
+        if child is None:
+            bound = (self._bound(*pair) for pair in zip(self._labels, values, strict=True))
+            child = self._metric.labels(*bound)
+            if len(self._children) < _MAX_CHILDREN:
+                self._children[values] = child
+        return child
+
+    def only(self, child: Child) -> None:
+        """Take the child that has no labels."""
+        self._children[()] = child
+
+    def forget(self) -> None:
+        """Ask anew what labels may say: the configuration has changed."""
+        self._children.clear()
 
 
 class Metrics:
@@ -42,95 +85,101 @@ class Metrics:
 
     Parameters
     ----------
-    is_known_model : callable
-        Tells whether the configuration names a model; others, as clients may name them
-        to an account that serves any model, are counted as ``other``.
+    model_label : callable
+        A model -> what the configuration calls it: its id, the pattern that it fits, or
+        `OTHER`, as clients may name anything to an account that serves any model.
     multiprocess_dir : str, optional
         Where all workers keep their values; None for one process.
     """
 
     def __init__(
         self,
-        is_known_model: Callable[[str], bool],
+        model_label: Callable[[str], str],
         multiprocess_dir: str | None = os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
     ) -> None:
-        self._is_known_model = is_known_model
+        self._model_label = model_label
         self._multiprocess_dir = multiprocess_dir
         self._seen: dict[str, set[str]] = {}
-        registry = self._registry = CollectorRegistry()
-        self._requests = Counter(
+        self._families: list[_Family[Any]] = []
+        self._registry = CollectorRegistry()
+        self._requests = self._counter(
             "router_requests",
             "Requests ended, by answer and by how the model was chosen.",
             ("endpoint", "status", "source", "task"),
-            registry=registry,
         )
-        self._attempts = Counter(
+        self._attempts = self._counter(
             "router_attempts",
             "Calls to providers, by result: success or the class of the error.",
             ("account", "model", "result"),
-            registry=registry,
         )
-        self._errors = Counter(
-            "router_errors",
-            "Requests that failed, by type of error.",
-            ("class",),
-            registry=registry,
+        self._errors = self._counter(
+            "router_errors", "Requests that failed, by type of error.", ("class",)
         )
-        self._failovers = Counter(
-            "router_failovers", "Attempts at another target after a failure.", registry=registry
-        )
-        self._retries = Counter(
-            "router_retries", "Attempts at the same target after a failure.", registry=registry
-        )
-        self._inflight = Gauge(
-            "router_inflight_requests",
-            "Requests being served.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self._duration = Histogram(
+        self._failovers = self._counter(
+            "router_failovers", "Attempts at another target after a failure."
+        ).of()
+        self._retries = self._counter(
+            "router_retries", "Attempts at the same target after a failure."
+        ).of()
+        self._inflight = self._gauge(
+            "router_inflight_requests", "Requests being served.", (), "livesum"
+        ).of()
+        self._duration = self._histogram(
             "router_request_duration_seconds",
-            "From the request's first line to the answer's last byte.",
+            "From the request's first line to the answer's last byte, refusals included.",
             ("endpoint",),
-            registry=registry,
-            buckets=_DURATION_S,
+            _DURATION_S,
         )
-        self._ttft = Histogram(
-            "router_time_to_first_token_seconds",
+        self._answers = self._histogram(
+            "gen_ai_server_request_duration_seconds",
+            "The same of requests that a provider answered, by who did.",
+            (
+                "gen_ai_operation_name",
+                "gen_ai_provider_name",
+                "gen_ai_request_model",
+                "account",
+                "error_type",
+            ),
+            _DURATION_S,
+        )
+        self._ttft = self._histogram(
+            "gen_ai_server_time_to_first_token_seconds",
             "From the request's first line to the first content.",
-            ("account", "model"),
-            registry=registry,
-            buckets=_TTFT_S,
+            ("gen_ai_provider_name", "gen_ai_request_model", "account"),
+            _TTFT_S,
         )
-        self._overhead = Histogram(
+        self._overhead = self._histogram(
             "router_overhead_seconds",
             "The gateway's own time in a request, before its first attempt.",
-            registry=registry,
-            buckets=_OVERHEAD_S,
-        )
-        self._tokens = Histogram(
+            (),
+            _OVERHEAD_S,
+        ).of()
+        self._tokens = self._histogram(
             "gen_ai_client_token_usage",
             "Tokens of a request, by kind; the kinds never overlap.",
             ("gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"),
-            registry=registry,
-            buckets=_TOKENS,
+            _TOKENS,
         )
-        self._cost = Counter(
-            "router_cost_usd", "Cost of answers, in USD.", ("account", "model"), registry=registry
+        self._cost = self._counter("router_cost_usd", "Cost of answers.", ("account", "model"))
+        self._unpriced = self._counter(
+            "router_unpriced_answers",
+            "Answers whose tokens have no known price, so that their cost is missing.",
+            ("account", "model"),
         )
-        self._reloads = Counter(
-            "router_reloads", "Configuration reloads, by result.", ("result",), registry=registry
+        self._reloads = self._counter(
+            "router_reloads", "Configuration reloads of workers, by result.", ("result",)
         )
-        self._audit_failures = Counter(
-            "router_audit_failures", "Audit records that could not be written.", registry=registry
-        )
-        self._breakers = Gauge(
+        self._audit_failures = self._counter(
+            "router_audit_failures", "Audit records that could not be written."
+        ).of()
+        self._breakers = self._gauge(
             "router_breaker_state",
             "State of a target's breaker: 0 closed, 1 half open, 2 open; the worst worker's.",
             ("account", "model"),
-            registry=registry,
-            multiprocess_mode="livemax",
+            "livemax",
         )
+        built = self._gauge("router_build_info", "The version that runs.", ("version",), "livemax")
+        built.of(__version__).set(1)
 
     def request_started(self) -> None:
         """Count a request as being served; `request_ended` must follow."""
@@ -158,33 +207,30 @@ class Metrics:
         overhead_s : float, optional
             The gateway's own time before its first attempt.
         """
-        where = self._bounded("endpoint", endpoint)
-        source = decision.source if decision else "none"
-        task = self._bounded("task", decision.judgement.task) if decision else "none"
-        self._requests.labels(where, str(outcome.status), source, task).inc()
-        self._duration.labels(where).observe(outcome.duration_ms / 1000)
+        source, task = (decision.source, decision.judgement.task) if decision else ("none", "none")
+        self._requests.of(endpoint, str(outcome.status), source, task).inc()
+        self._duration.of(endpoint).observe(outcome.duration_ms / 1000)
         if overhead_s is not None:
             self._overhead.observe(overhead_s)
         if outcome.outcome != "success":
-            self._errors.labels(self._bounded("class", outcome.error_type or outcome.outcome)).inc()
-        self._observe_attempts(outcome.attempts)
+            self._errors.of(outcome.error_type or outcome.outcome).inc()
+        self._observe_attempts(outcome)
         if outcome.target is not None:
-            self._observe_answer(outcome, outcome.target)
+            self._observe_answer(outcome, outcome.target, endpoint)
 
     def observe_reload(self, succeeded: bool) -> None:
         """Count a reload of the configuration."""
-        self._reloads.labels("success" if succeeded else "failure").inc()
+        self._reloads.of("success" if succeeded else "failure").inc()
+        for family in self._families:
+            family.forget()
 
     def audit_failed(self) -> None:
         """Count an audit record that was lost."""
         self._audit_failures.inc()
 
-    def set_breaker(
-        self, account: str, model: str, state: Literal["closed", "half_open", "open"]
-    ) -> None:
+    def set_breaker(self, account: str, model: str, state: BreakerState) -> None:
         """Tell a breaker's state."""
-        gauge = self._breakers.labels(self._bounded("account", account), self._model(model))
-        gauge.set(_BREAKER_LEVELS[state])
+        self._breakers.of(account, model).set(_BREAKER_LEVELS[state])
 
     def render(self) -> tuple[bytes, str]:
         """Return the exposition of all workers, and its content type."""
@@ -194,40 +240,43 @@ class Metrics:
         multiprocess.MultiProcessCollector(everyone, path=self._multiprocess_dir)  # type: ignore[no-untyped-call]
         return generate_latest(everyone), CONTENT_TYPE_LATEST
 
-    def _observe_attempts(self, attempts: tuple[Attempt, ...]) -> None:
+    def _observe_attempts(self, outcome: Outcome) -> None:
         """Count each call, and what each further one was for."""
-        previous: str | None = None
-        for attempt in attempts:
-            result = self._bounded("class", attempt.error) if attempt.error else "success"
-            self._attempts.labels(*self._target(attempt.target), result).inc()
+        previous: Attempt | None = None
+        broke = outcome.error_type if outcome.outcome == "interrupted" else None
+        for attempt in outcome.attempts:
+            # The last one had begun well when it was noted down.
+            is_last = attempt is outcome.attempts[-1]
+            result = attempt.error or (broke if is_last else None) or "success"
+            self._attempts.of(attempt.target.account.name, attempt.target.model, result).inc()
             if previous is not None:
-                is_same = attempt.target.name == previous
+                is_same = attempt.target.name == previous.target.name
                 (self._retries if is_same else self._failovers).inc()
-            previous = attempt.target.name
+            previous = attempt
 
-    def _observe_answer(self, outcome: Outcome, target: Target) -> None:
+    def _observe_answer(self, outcome: Outcome, target: Target, endpoint: str) -> None:
         """Record the answer's pace, tokens and cost."""
-        account, model = self._target(target)
+        provider, account, model = target.account.provider, target.account.name, target.model
+        operation = operation_of(endpoint)
+        error = "" if outcome.outcome == "success" else outcome.error_type or outcome.outcome
+        answers = self._answers.of(operation, provider, model, account, error)
+        answers.observe(outcome.duration_ms / 1000)
         if outcome.ttft_ms is not None:
-            self._ttft.labels(account, model).observe(outcome.ttft_ms / 1000)
-        if outcome.cost_usd is not None:
-            self._cost.labels(account, model).inc(max(0.0, float(outcome.cost_usd)))
-        if outcome.usage is not None:
-            provider = self._bounded("provider", target.account.provider)
-            for kind, count in _by_kind(outcome.usage).items():
-                if count > 0:
-                    self._tokens.labels(provider, model, kind).observe(count)
-
-    def _target(self, target: Target) -> tuple[str, str]:
-        """Labels of a target: account and model."""
-        return self._bounded("account", target.account.name), self._model(target.model)
-
-    def _model(self, model: str) -> str:
-        """A model's name, where the configuration has it."""
-        return model if self._is_known_model(model) else OTHER
+            self._ttft.of(provider, model, account).observe(outcome.ttft_ms / 1000)
+        if outcome.usage is None:
+            return
+        for kind, count in _by_kind(outcome.usage):
+            if count > 0:
+                self._tokens.of(provider, model, kind).observe(count)
+        if outcome.cost_usd is None:
+            self._unpriced.of(account, model).inc()
+        else:
+            self._cost.of(account, model).inc(max(0.0, float(outcome.cost_usd)))
 
     def _bounded(self, label: str, value: str) -> str:
-        """The value, among the first 100 of its label."""
+        """A model as configured; anything else, if it is among the first 100 of its label."""
+        if label in _MODEL_LABELS:
+            return self._model_label(value)
         seen = self._seen.setdefault(label, set())
         if value not in seen:
             if len(seen) >= _MAX_VALUES or len(value) > _MAX_VALUES:
@@ -235,17 +284,44 @@ class Metrics:
             seen.add(value)
         return value
 
+    def _counter(self, name: str, told: str, labels: tuple[str, ...] = ()) -> _Family[Counter]:
+        """Define a counter; its name is told with ``_total``."""
+        return self._family(Counter(name, told, labels, registry=self._registry), labels)
+
+    def _gauge(
+        self, name: str, told: str, labels: tuple[str, ...], mode: Literal["livesum", "livemax"]
+    ) -> _Family[Gauge]:
+        """Define a gauge, and how the workers' values make one."""
+        gauge = Gauge(name, told, labels, registry=self._registry, multiprocess_mode=mode)
+        return self._family(gauge, labels)
+
+    def _histogram(
+        self, name: str, told: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+    ) -> _Family[Histogram]:
+        """Define a histogram by the upper bounds of its buckets."""
+        histogram = Histogram(name, told, labels, registry=self._registry, buckets=buckets)
+        return self._family(histogram, labels)
+
+    def _family(self, metric: Child, labels: tuple[str, ...]) -> _Family[Child]:
+        """Keep a metric; without labels it is its own only child."""
+        family = _Family(metric, labels, self._bounded)
+        if labels:
+            self._families.append(family)
+        else:
+            family.only(metric)
+        return family
+
 
 def forget_worker(pid: int, multiprocess_dir: str) -> None:
     """Take a dead worker's live gauges out of the sum; its counters stay counted."""
     multiprocess.mark_process_dead(pid, path=multiprocess_dir)  # type: ignore[no-untyped-call]
 
 
-def _by_kind(usage: Usage) -> dict[str, int]:
+def _by_kind(usage: Usage) -> tuple[tuple[str, int], ...]:
     """Tokens by kind, as OpenTelemetry would name the kinds."""
-    return {
-        "input": usage.input_tokens,
-        "cache_read": usage.cache_read_tokens,
-        "cache_write": usage.cache_write_tokens,
-        "output": usage.output_tokens,
-    }
+    return (
+        ("input", usage.input_tokens),
+        ("cache_read", usage.cache_read_tokens),
+        ("cache_write", usage.cache_write_tokens),
+        ("output", usage.output_tokens),
+    )

@@ -23,6 +23,7 @@ from router.observe.fields import (
 from router.routing.decision import AttemptPlan, Outcome, RouteDecision
 
 _PREVIEW_CHARS = 500
+_MAX_TARGETS = 32
 _ITEM_FORMATS = frozenset({"openai_responses"})
 """Formats that call their messages input items."""
 
@@ -45,6 +46,7 @@ def route_decision(
     decision: RouteDecision,
     view: PromptView,
     content: Literal["none", "preview"] = "none",
+    replay: Mapping[str, Any] | None = None,
 ) -> Record:
     """Return what routing decided and saw.
 
@@ -52,6 +54,8 @@ def route_decision(
     ----------
     content : str
         ``preview`` adds the first 500 characters of the latest user turn.
+    replay : mapping, optional
+        What deciding again needs: `router.observe.replay_fields.replay_fields`.
     """
     record = {
         **start("route_decision", facts),
@@ -65,8 +69,10 @@ def route_decision(
         "decision_trace": dict(decision.trace),
         "candidate_scores": [dict(score) for score in decision.scores],
         "payload_summary": _payload_summary(view),
+        "left_out": {clip(model): why for model, why in decision.left_out.items()},
         "principal": _principal_id(facts),
         "config_digest": facts.config_digest,
+        "replay": replay,
     }
     if content == "preview":
         record["text_preview"] = view.last_turn[:_PREVIEW_CHARS]
@@ -81,6 +87,15 @@ def proxy_start(facts: RequestFacts, decision: RouteDecision, plan: AttemptPlan)
         **_route(decision),
         "stream": facts.stream,
         "candidate_targets": len(plan.targets),
+        "targets": [clip(target.name) for target in plan.targets[:_MAX_TARGETS]],
+        "left_out": [
+            {
+                "target": clip(left.target.name),
+                "reason": left.reason,
+                "detail": clip(left.detail) or None,
+            }
+            for left in plan.skipped[:_MAX_TARGETS]
+        ],
     }
 
 

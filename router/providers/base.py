@@ -44,6 +44,8 @@ class Quirks:
         Body fields to rename, as ``{"max_completion_tokens": "max_tokens"}``.
     drop : tuple of str
         Body fields that the server refuses.
+    chat_api : bool, optional
+        Whether it has ``/chat/completions``; None counts as having it.
     responses_api : bool, optional
         Whether it has ``/responses``; None counts as having it.
     completions_api : bool, optional
@@ -55,6 +57,7 @@ class Quirks:
 
     rename: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    chat_api: bool | None = None
     responses_api: bool | None = None
     completions_api: bool | None = None
     versioned: bool = True
@@ -74,12 +77,15 @@ class Timeouts:
         Between two pieces of an answer.
     total_s : float
         The whole request, all attempts together.
+    keep_alive_s : float
+        Silence inside a stream after which its client is sent a comment.
     """
 
     connect_s: float = 5.0
     first_content_s: float = 120.0
     idle_s: float = 120.0
     total_s: float = 600.0
+    keep_alive_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ class OpenAI:
     )
 
     def formats(self, account: Account) -> tuple[str, ...]:
-        """Chat always; Responses unless the account's quirks deny it."""
+        """Chat and Responses, unless the account's quirks deny one of them."""
+        if account.quirks.chat_api is False:
+            return ("openai_responses",)
         if account.quirks.responses_api is False:
             return ("openai_chat",)
         return ("openai_chat", "openai_responses")

@@ -154,7 +154,9 @@ def next_seat(
     judged: str = decision.judgement.complexity
     stayed = decision.trace.get("selected_reason") == "affinity"
     if stayed and seat is not None and seat.model == model:
-        judged = max(seat.complexity, judged, key=lambda tier: _RANK.get(tier, 0))
+        # Not a harder one either: a tool loop stays whatever it is judged, and the next
+        # user turn must still find that its model was chosen for less.
+        judged = seat.complexity
     return Seat(model=model, target=target, complexity=judged, used_at_s=now_s)
 
 

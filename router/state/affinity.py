@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from router.state.store import TtlMap
 
 AFFINITY_TTL_S = 3600.0
+LONGEST_TTL_S = 86_400.0
+"""More than a configuration may ask for; what is shared is kept so long at most."""
 MAX_CONVERSATIONS = 20_000
 
 
@@ -29,9 +32,35 @@ class Seat:
     complexity: str
     used_at_s: float
 
+    def same_place(self, other: Seat) -> bool:
+        """Tell whether two seats differ in nothing but their age."""
+        mine = (self.model, self.target, self.complexity)
+        return mine == (other.model, other.target, other.complexity)
+
+
+class Seats(Protocol):
+    """Where conversations' seats are looked up."""
+
+    def seat(self, key: str, now_s: float) -> Seat | None:
+        """Return where a conversation sits, or None."""
+        ...
+
+    def sit(self, key: str, seat: Seat) -> None:
+        """Remember a conversation's model, after it answered."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Reads and writes of shared stores that failed so far."""
+        ...
+
+    def __len__(self) -> int: ...
+
 
 class Affinities:
     """Seats by conversation key; bounded, and forgotten after `ttl_s` of silence."""
+
+    failures = 0
 
     def __init__(
         self, max_conversations: int = MAX_CONVERSATIONS, ttl_s: float = AFFINITY_TTL_S

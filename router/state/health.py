@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,14 +24,15 @@ class Health:
 
     Attributes
     ----------
-    loaded : mapping of str to bool
-        For local servers that were asked: whether the model is in memory.
+    loaded : dict of str to bool
+        For targets of local servers that are asked now and then: whether the model is
+        in memory.
     """
 
     breakers: Breakers = field(default_factory=Breakers)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     latency: LatencyBook = field(default_factory=LatencyBook)
-    loaded: Mapping[str, bool] = field(default_factory=dict)
+    loaded: dict[str, bool] = field(default_factory=dict)
 
     def block(self, name: str, now_s: float) -> Block | None:
         """Return why a target is left out now, or None; takes no probe slot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import gevent
 import requests
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
@@ -14,8 +15,9 @@ from router.upstream.pace import Pace
 MAX_WHOLE_BYTES = 48 * 1024 * 1024
 """A whole answer beyond this is refused; the largest legitimate ones are base64 images."""
 MAX_ERROR_BYTES = 64 * 1024
-KEEP_ALIVE_S = 15.0
 _CHUNK_BYTES = 65536
+_TURN_S = 0.02
+"""How long a stream may be worked on before the worker's others get a turn."""
 
 
 class Answer:
@@ -42,7 +44,10 @@ class Answer:
         return (self.headers.get("content-type") or "").split(";", 1)[0].strip().lower()
 
     def chunks(self) -> Iterator[bytes | None]:
-        """Yield the body as it comes; None where the provider is silent for 15 s.
+        """Yield the body as it comes; None where the provider is silent for `keep_alive_s`.
+
+        A provider that sends faster than its events are handled never makes the worker
+        wait, so the others are given a turn now and then.
 
         Raises
         ------
@@ -51,6 +56,7 @@ class Answer:
         StreamInterrupted
             The connection broke, or the body is shorter than announced.
         """
+        turn_until_s = self.pace.clock() + _TURN_S
         while True:
             if not self._wait():
                 yield None
@@ -58,8 +64,11 @@ class Answer:
             chunk = self._read()
             if not chunk:
                 return
-            self.pace.heard()
             yield chunk
+            self.pace.heard()  # after it was handed on: a slow client is not a silent provider
+            if self.pace.clock() > turn_until_s:
+                gevent.sleep(0)
+                turn_until_s = self.pace.clock() + _TURN_S
 
     def whole(self, limit_bytes: int = MAX_WHOLE_BYTES) -> bytes:
         """Return the body.
@@ -87,6 +96,7 @@ class Answer:
         """Return the beginning of an error's body; whatever breaks, what came so far."""
         parts: list[bytes] = []
         size = 0
+        self.pace.read_error()
         try:
             for chunk in self.chunks():
                 parts.append(chunk or b"")
@@ -106,21 +116,33 @@ class Answer:
             release()
 
     def _read(self) -> bytes:
-        """Read what is there, at most 64 KiB."""
+        """Read what is there, at most 64 KiB.
+
+        The socket's timeout starts anew at every byte of a chunk's size or a header, so a
+        timer (2 µs) bounds the whole.
+        """
+        timer = gevent.Timeout.start_new(self.pace.left_s())
         try:
             data: bytes = self._raw.read1(_CHUNK_BYTES, decode_content=True)
+        except gevent.Timeout as exc:
+            if exc is not timer:
+                raise
+            self.close()
+            raise self.pace.expired() from None
         except (TimeoutError, ReadTimeoutError) as exc:
             raise self.pace.expired() from exc
         except DecodeError as exc:
             raise ProtocolViolation("the provider's answer cannot be unpacked") from exc
         except (HTTPError, OSError, ValueError) as exc:
             raise StreamInterrupted("the provider's answer broke off") from exc
+        finally:
+            timer.close()
         if not data and _is_short(self._raw):
             raise StreamInterrupted("the provider's answer is shorter than announced")
         return data
 
     def _wait(self) -> bool:
-        """Wait for a byte of the body; return False where none came in `KEEP_ALIVE_S`.
+        """Wait for a byte of the body; return False where none came in `keep_alive_s`.
 
         ``peek`` on http.client's buffered reader waits without taking anything, and the
         socket's own timeout bounds it: no second greenlet, no timer per event. After a
@@ -136,7 +158,7 @@ class Answer:
         if getattr(source, "length", None) == 0:
             return True  # nothing is to come: the connection would stay silent for ever
         try:
-            sock.settimeout(min(left_s, KEEP_ALIVE_S))
+            sock.settimeout(min(left_s, self.pace.keep_alive_s))
             if reader.peek(1)[:2] == b"\r\n" and _discard_chunk_end(source, reader):
                 reader.peek(1)
         except TimeoutError:

@@ -8,6 +8,7 @@ from router.errors import UpstreamTimeout
 from router.providers.base import Timeouts
 
 _WIND_DOWN_S = 1.0
+_ERROR_BODY_S = 2.0
 
 
 class Pace:
@@ -34,6 +35,7 @@ class Pace:
     ) -> None:
         self.clock = clock
         self.connect_s = timeouts.connect_s
+        self.keep_alive_s = timeouts.keep_alive_s
         self._idle_s = timeouts.idle_s
         self._total_until_s = total_until_s
         self._first_until_s = clock() + timeouts.first_content_s if streaming else None
@@ -50,8 +52,15 @@ class Pace:
 
     def wind_down(self) -> None:
         """Allow a second more: the answer is complete, only its connection's end is awaited."""
-        self._idle_s = _WIND_DOWN_S
-        self._total_until_s = min(self._total_until_s, self.clock() + _WIND_DOWN_S)
+        self._hurry(_WIND_DOWN_S)
+
+    def read_error(self) -> None:
+        """Allow two seconds more: the status is known, and only its reason still to come."""
+        self._hurry(_ERROR_BODY_S)
+
+    def _hurry(self, seconds: float) -> None:
+        self._idle_s = min(self._idle_s, seconds)
+        self._total_until_s = min(self._total_until_s, self.clock() + seconds)
 
     @property
     def committed(self) -> bool:

@@ -10,12 +10,13 @@ import orjson
 
 from router.canonical.request import ChatRequest
 from router.canonical.secret import Secret
-from router.errors import UnsupportedFeature
+from router.errors import InvalidRequest, UnsupportedFeature
 from router.formats.base import Ingress, Upstream
 from router.formats.registry import UPSTREAM
 from router.providers.base import Operation, Target, UpstreamCall
 from router.providers.kinds import KINDS
 from router.providers.quirks import fit, with_defaults
+from router.upstream.errands import quietened, without_thoughts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class ChatPreparer:
         self._strict = strict
         self._check_bridge = check_bridge
         self._request: ChatRequest | None = None
+        self._is_errand = False
+
+    def think_little(self) -> None:
+        """Ask targets not to reason, where they are known to take that."""
+        self._is_errand = True
 
     @property
     def request(self) -> ChatRequest:
@@ -110,7 +116,7 @@ class ChatPreparer:
         body, unfit = fit(body, target.account.quirks, target.extra_drop)
         self._refuse_dropped(target, (*dropped, *unfit))
         operation = Operation(name, self._stream)
-        call = provider.build(target, operation, orjson.dumps(body), credential)
+        call = provider.build(target, operation, _written(body), credential)
         call = _with_forwarded(call, self._forwarded, provider.forwarded_headers)
         return Prepared(call, operation, UPSTREAM[name], verbatim, (*dropped, *unfit))
 
@@ -120,10 +126,14 @@ class ChatPreparer:
         """Return the body in the format that the target is spoken to in."""
         if verbatim:
             body = self._ingress.passthrough_body(self._body, target.traits)
-            return with_defaults(body, target.defaults, name), ()
+            body = with_defaults(body, target.defaults, name)
+            return (quietened(body, target, name) if self._is_errand else body), ()
         if self._check_bridge is not None:
             self._check_bridge(self._body)
-        encoded = UPSTREAM[name].encode_request(self.request, target.traits)
+        request = self.request
+        if self._is_errand and request.reasoning is None:
+            request = replace(request, reasoning=without_thoughts(target, name))
+        encoded = UPSTREAM[name].encode_request(request, target.traits)
         return with_defaults(encoded.body, target.defaults, name), encoded.dropped
 
     def _refuse_dropped(self, target: Target, dropped: tuple[str, ...]) -> None:
@@ -135,6 +145,30 @@ class ChatPreparer:
                 param=dropped[0],
                 code="unsupported_parameter",
             )
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """Return the JSON of a body.
+
+    Raises
+    ------
+    InvalidRequest
+        A converted field cannot be written: arguments that came as a string may be nested
+        deeper than 254 levels, numbers may exceed 64 bits.
+    """
+    try:
+        return orjson.dumps(body)
+    except TypeError as exc:
+        name = next((name for name in body if not _can_be_written(body[name])), None)
+        raise InvalidRequest(f"{name}: {str(exc).lower()}", param=name) from exc
+
+
+def _can_be_written(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _with_forwarded(

@@ -20,11 +20,13 @@ from router.canonical.events import (
     replay,
 )
 from router.canonical.response import ChatResponse
-from router.errors import ProtocolViolation, StreamInterrupted, UpstreamError
+from router.errors import ProtocolViolation, StreamInterrupted, UpstreamError, UpstreamFacts
 from router.formats import sse
 from router.formats.base import Upstream
+from router.formats.classify import classify
+from router.formats.openai_chat.errors import decode_error
 from router.providers.base import Target
-from router.upstream.answer import Answer
+from router.upstream.answer import MAX_WHOLE_BYTES, Answer
 from router.upstream.prepare import Prepared
 from router.upstream.relay import record
 from router.upstream.trial import Trial
@@ -120,6 +122,7 @@ def _commit(answer: Answer, format_: Upstream, verbatim: bool) -> Stream:
     raw: deque[Frame] = deque()
     events = format_.decode_events(record(sse.frames(answer.chunks()), raw))
     held: list[Event] = []
+    held_bytes = 0
     for event in events:
         if isinstance(event, Failed):
             raise event.error
@@ -129,6 +132,10 @@ def _commit(answer: Answer, format_: Upstream, verbatim: bool) -> Stream:
             answer.pace.commit()
             _drop_ticks(raw)
             return Stream(chain(held, _guarded(events)), raw, verbatim)
+        held_bytes += len(event.frame.raw) if isinstance(event, Opaque) and event.frame else 0
+        if held_bytes > MAX_WHOLE_BYTES:
+            answer.close()
+            raise ProtocolViolation("the provider's stream has no content, and does not end")
     raise StreamInterrupted("the provider's stream ended before any content")
 
 
@@ -188,7 +195,30 @@ def _read_raw(answer: Answer) -> Whole | Bytes:
     if answer.content_type != "application/json":
         chunks = answer.chunks()
         first = next((chunk for chunk in chunks if chunk), b"")
+        if answer.content_type == "text/event-stream":
+            _refuse_error(first)
         answer.pace.commit()
         return Bytes(chain((first,), chunks), content_type)
     body = answer.whole()
     return Whole(body, None, content_type, parse_json(body, answer.content_type))
+
+
+def _refuse_error(first: bytes) -> None:
+    """Raise the error that a stream opens with: another target may still be tried."""
+    frame = next(sse.frames([first]), None)
+    error = None if frame is None else error_in(frame)
+    if error is not None:
+        raise error
+
+
+def error_in(frame: Frame) -> UpstreamError | None:
+    """Return the error that an event tells in the way of OpenAI and its imitators, if any."""
+    if b'"error"' not in frame.data:
+        return None
+    try:
+        parsed = orjson.loads(frame.data)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(parsed, dict) or not parsed.get("error"):
+        return None
+    return classify(UpstreamFacts(detail=decode_error(200, frame.data)))

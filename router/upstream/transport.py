@@ -29,6 +29,7 @@ from urllib3.exceptions import (
 from router import __version__
 from router.errors import ConnectFailed, ProtocolViolation, StreamInterrupted, UpstreamError
 from router.providers.base import Account, UpstreamCall
+from router.state.retry_tokens import RetryTokens, provider_key
 from router.upstream.answer import Answer
 from router.upstream.connections import POOL_CLASSES, StaleConnection
 from router.upstream.pace import Pace
@@ -72,9 +73,22 @@ class Transport:
         Connections kept per origin; as many as the worker serves clients.
     mounts : mapping of str to BaseAdapter
         Further URL schemes, as ``demo://``.
+    tokens : RetryTokens
+        What repeated calls to a provider cost. A replay on a new connection is no attempt,
+        but one for each idle connection would make an outage that begins with resets worse.
+    clock : callable
+        Monotonic seconds.
     """
 
-    def __init__(self, pool_size: int, mounts: Mapping[str, BaseAdapter]) -> None:
+    def __init__(
+        self,
+        pool_size: int,
+        mounts: Mapping[str, BaseAdapter],
+        tokens: RetryTokens,
+        clock: Callable[[], float],
+    ) -> None:
+        self.tokens = tokens
+        self._clock = clock
         self._pool_size = pool_size
         self._mounts = mounts
         self._sessions: dict[tuple[str, str | None], requests.Session] = {}
@@ -91,15 +105,21 @@ class Transport:
         session = self._session(call.url, account)
         try:
             return self._send_once(session, request, account, pace)
-        except StaleConnection:
-            pass  # died idle before any byte: the provider cannot have acted on it
+        except StaleConnection as exc:
+            stale = exc  # died idle before any byte: the provider cannot have acted on it
         adapter = session.get_adapter(call.url)
         if isinstance(adapter, TunedAdapter):
             adapter.drop_idle(request, account.ca_bundle or True)
+        key = provider_key(account)
+        if not self.tokens.take(key, self._clock()):
+            raise StreamInterrupted("the connection broke before an answer came") from stale
         try:
-            return self._send_once(session, request, account, pace)
+            answer = self._send_once(session, request, account, pace)
         except StaleConnection as exc:
             raise StreamInterrupted("the connection broke before an answer came") from exc
+        if answer.status < 500:
+            self.tokens.record_success(key, self._clock(), repeated=True)
+        return answer
 
     def _send_once(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -14,6 +14,9 @@ from router.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 ReadBody = Callable[[Any, int, float], bytes]
 """Read at most so many bytes of a stream within so many seconds; made by ``router.app``."""
+
+MAX_LEVELS = 128
+"""Nesting beyond this is no request: converters recurse, and orjson writes 254 levels."""
 
 _NO_BODY = "Expected a JSON object as the request's body"
 
@@ -70,7 +73,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     Raises
     ------
     InvalidRequest
-        Empty, not JSON, or not an object.
+        Empty, not JSON, not an object, or nested deeper than `MAX_LEVELS`.
     """
     if not data.strip():
         raise InvalidRequest(f"{_NO_BODY}; it is empty")
@@ -81,7 +84,28 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"{_NO_BODY}; it is not valid JSON: {reason}") from exc
     if not isinstance(value, dict):
         raise InvalidRequest(f"{_NO_BODY}; it is {_kind(value)}")
+    if data.count(b"[") + data.count(b"{") > MAX_LEVELS:
+        _refuse_deep(value)
     return value
+
+
+def _refuse_deep(body: dict[str, Any]) -> None:
+    """Refuse a field that is nested too deeply; level by level, so without recursion."""
+    for name, field in body.items():
+        level, depth = _containers((field,)), 0
+        while level:
+            depth += 1
+            if depth > MAX_LEVELS:
+                raise InvalidRequest(f"{name}: nested deeper than {MAX_LEVELS} levels", param=name)
+            level = [
+                inner
+                for outer in level
+                for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
+            ]
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _kind(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from flask import g, request
@@ -32,6 +33,8 @@ class Call:
         Without the router's own fields.
     caller : Secret, optional
         The provider credential that came beside the router's key.
+    body_digest : bytes
+        SHA-256 of the body as sent, where the request has an Idempotency-Key; else empty.
     """
 
     snapshot: Snapshot
@@ -43,6 +46,7 @@ class Call:
     body: Mapping[str, Any] = field(repr=False)
     view: PromptView = field(repr=False)
     caller: Secret | None = None
+    body_digest: bytes = b""
 
     @property
     def facts(self) -> RequestFacts:
@@ -78,7 +82,8 @@ def read_call(
     """
     require_json(request)
     snapshot: Snapshot = g.snapshot
-    body = parse_object(read_bytes(request, snapshot.limits, gateway.read_body))
+    data = read_bytes(request, snapshot.limits, gateway.read_body)
+    body = parse_object(data)
     if amend is not None:
         amend(body)
     headers = lower_headers(request.headers)
@@ -92,4 +97,5 @@ def read_call(
         body=strip_controls(body),
         view=view(body),
         caller=caller_credential(g.admission),
+        body_digest=sha256(data).digest() if "idempotency-key" in headers else b"",
     )

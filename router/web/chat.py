@@ -8,6 +8,7 @@ from router.errors import UnsupportedFeature
 from router.formats.openai_responses.stateless import require_stateless
 from router.formats.registry import INGRESS
 from router.web import exchange
+from router.web.cost import ask_for_it
 from router.web.gateway import Gateway
 
 
@@ -17,7 +18,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @views.post("/v1/chat/completions")
     def chat() -> Response:
-        return exchange.run(gateway, INGRESS["openai_chat"])
+        return exchange.run(gateway, INGRESS["openai_chat"], amend=ask_for_it)
 
     @views.post("/v1/responses")
     def responses() -> Response:

@@ -12,6 +12,7 @@ from router.upstream.prepare import ChatPreparer, Prepared, RawPreparer
 from router.upstream.reply import Bytes, Reply
 from router.web import exchange, raw
 from router.web.call import Call, read_call
+from router.web.cost import ask_for_it
 from router.web.gateway import Gateway
 from router.web.story import Story
 
@@ -47,12 +48,12 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @views.post("/v1/completions")
     def completions() -> Response:
-        call = read_call(gateway, FORMAT.view)
+        call = read_call(gateway, FORMAT.view, ask_for_it)
         preparer = CompletionsPreparer(call)
 
         def render(reply: Reply, story: Story) -> Response:
             if isinstance(reply.answer, Bytes) or reply.prepared.format is None:
-                return raw.render(reply, story)
+                return raw.render(reply, story, snapshot=call.snapshot)
             return exchange.render_chat(reply, story, FORMAT, preparer.chat, call)
 
         return exchange.serve(gateway, call, preparer, lambda _: True, render)

@@ -57,7 +57,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
         def render(reply: Reply, story: Story) -> Response:
             if reply.prepared.operation.format != _GEMINI.format:
-                return raw.render(reply, story)
+                return raw.render(reply, story, snapshot=call.snapshot)
             return _from_gemini(reply, call, story)
 
         return exchange.serve(gateway, call, EmbeddingsPreparer(call), serves, render)

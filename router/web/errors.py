@@ -26,6 +26,7 @@ from router.observe.fields import RequestFacts
 from router.observe.redact import redact
 from router.web.gateway import Gateway
 from router.web.story import Story
+from router.web.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def format_of(path: str, headers: Headers) -> Ingress:
     if path.startswith("/v1/messages") or "anthropic-version" in headers:
         return INGRESS["anthropic_messages"]
     if path.startswith("/v1beta") or ":generateContent" in path or ":streamGenerate" in path:
+        return INGRESS["gemini"]
+    if path.startswith("/v1/models") and "x-goog-api-key" in headers:
         return INGRESS["gemini"]
     return INGRESS["openai_chat"]
 
@@ -104,7 +107,14 @@ def _tell_refusal(gateway: Gateway, error: RouterError) -> None:
         principal=admission.principal if admission else None,
         config_digest=snapshot.digest,
     )
-    story = Story(gateway.audit(snapshot), gateway.clock, facts, None, snapshot.retry.max_attempts)
+    story = Story(
+        gateway.audit(snapshot),
+        gateway.clock,
+        facts,
+        None,
+        snapshot.retry.max_attempts,
+        telemetry=telemetry(gateway, snapshot),
+    )
     story.failed(error)
 
 

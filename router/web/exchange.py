@@ -9,6 +9,7 @@ the last bytes are handed to the socket.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,8 +24,12 @@ from router.errors import (
 )
 from router.formats.base import Ingress
 from router.observe import records
+from router.observe.fields import cost_text
+from router.observe.replay_fields import replay_fields
 from router.providers.base import Target
 from router.providers.demo import WHY_HEADER
+from router.routing.chain import is_errand
+from router.routing.constraints import needs_of
 from router.routing.decision import Attempt, RouteDecision
 from router.upstream import relay
 from router.upstream.dispatch import Exhausted, Order
@@ -33,10 +38,13 @@ from router.upstream.reply import Bytes, Reply, Stream, Whole
 from router.upstream.watch import ClientGone
 from router.web import headers
 from router.web.call import Amend, Call, read_call
+from router.web.cost import tell_cost
 from router.web.errors import told
 from router.web.gateway import Gateway, Stoppable
+from router.web.idempotency import serve_once
 from router.web.routing import Routed, decide_call, plan_call, remember_seat
 from router.web.story import Story, redacted
+from router.web.telemetry import telemetry
 
 CheckBridge = Callable[[Mapping[str, Any]], None]
 Render = Callable[[Reply, Story], Response]
@@ -85,6 +93,8 @@ def run(
 
     def note(decision: RouteDecision) -> None:
         forwarded[WHY_HEADER] = headers.safe("; ".join(decision.reasons))
+        if is_errand(decision) and call.view.reasoning_effort is None:
+            preparer.think_little()
 
     return serve(gateway, call, preparer, lambda _: True, render, note)
 
@@ -115,7 +125,7 @@ def serve(
     render: Render,
     note: Callable[[RouteDecision], None] = lambda _: None,
 ) -> Response:
-    """Route a call, dispatch it and answer; the story is told whatever happens.
+    """Route a call, dispatch it and answer, once for each Idempotency-Key.
 
     Parameters
     ----------
@@ -126,14 +136,29 @@ def serve(
     note : callable
         Told the decision before anybody is called.
     """
+    return serve_once(gateway, call, partial(_serve, gateway, call, preparer, serves, render, note))
+
+
+def _serve(
+    gateway: Gateway,
+    call: Call,
+    preparer: Preparer,
+    serves: Callable[[Target], bool],
+    render: Render,
+    note: Callable[[RouteDecision], None],
+) -> Response:
+    """Route a call, dispatch it and answer; the story is told whatever happens."""
+    counted = telemetry(gateway, call.snapshot)
     story = Story(
         gateway.audit(call.snapshot),
         gateway.clock,
         call.facts,
         call.controls.requested,
         call.snapshot.retry.max_attempts,
+        telemetry=counted,
     )
     g.story_begun = True
+    counted.begin()
     watch = gateway.watch(request.environ.get("gunicorn.socket"))
     handed_over = False
     reply: Reply | None = None
@@ -142,6 +167,7 @@ def serve(
         note(routed.decision)
         reply = _dispatch(gateway, call, routed, preparer, story)
         response = render(reply, story)
+        tell_cost(response, call.controls, call.headers, story)
         _tell(response, call, routed, reply, story)
         if response.is_streamed:
             source: Any = response.response
@@ -166,7 +192,10 @@ def _route(gateway: Gateway, call: Call, serves: Callable[[Target], bool], story
     """Decide and plan, and write both down."""
     decision, prefer, conversation, seat = decide_call(gateway, call)
     content = call.snapshot.audit.content
-    story.decided(decision, records.route_decision(call.facts, decision, call.view, content))
+    needs = needs_of(call.view, call.body)
+    replay = replay_fields(call.view, call.controls, needs, decision, conversation)
+    record = records.route_decision(call.facts, decision, call.view, content, replay)
+    story.decided(decision, record)
     plan = plan_call(gateway, call, decision, prefer, serves)
     story.planned(plan)
     return Routed(decision, plan, conversation, seat)
@@ -217,6 +246,8 @@ def _tell(response: Response, call: Call, routed: Routed, reply: Reply, story: S
     decision, target = routed.decision, reply.target
     response.headers["x-request-id"] = call.request_id
     response.headers.update(headers.decision_headers(decision, call.snapshot))
+    if story.cost_usd is not None and not response.is_streamed:
+        response.headers["x-router-cost"] = cost_text(story.cost_usd) or ""
     dropped = reply.prepared.dropped
     response.headers.update(headers.target_headers(target, len(story.attempts), dropped))
     if call.controls.debug:
@@ -249,13 +280,14 @@ def _pieces(
     story: Story,
 ) -> Iterator[bytes]:
     """Yield the stream's bytes in the caller's format."""
-    secrets = private_words(call.snapshot)
 
     def observe(event: Event) -> Event:
         story.seen(event)
         if story.outcome is not None:
             reply.trial.wind_down()
-        return redacted(event, told(event.error, secrets)) if isinstance(event, Failed) else event
+        if isinstance(event, Failed):
+            return redacted(event, told(event.error, private_words(call.snapshot)))
+        return event
 
     if stream.verbatim:
         return relay.verbatim(stream.events, stream.raw, ingress, call.body, observe)
@@ -268,10 +300,9 @@ def _guarded(
     """Pass a stream on; however it ends, settle the call and tell the story's end."""
     try:
         yield from pieces
-    except (ClientGone, GeneratorExit) as exc:
+    except (ClientGone, GeneratorExit):
         story.client_closed()
-        if isinstance(exc, GeneratorExit):
-            raise
+        raise
     finally:
         watch.stop()
         story.end("interrupted", 200, "internal_error")

@@ -43,20 +43,23 @@ class Guard(HTTPTokenAuth):  # type: ignore[misc]
     def get_auth_password(self, auth: Any) -> None:
         """Return nothing: keys are compared by digest, in `authenticate`."""
 
-    def protect(self, app: Flask, open_endpoints: frozenset[str]) -> None:
+    def protect(self, app: Flask, is_open: Callable[[str | None], bool]) -> None:
         """Ask for a credential before every request, unknown paths included.
 
         Parameters
         ----------
-        open_endpoints : frozenset of str
-            Flask endpoints that answer everybody: health.
+        is_open : callable
+            Tells of a Flask endpoint whether it answers everybody.
         """
         check: Callable[[], None] = self.login_required(_admitted)
 
         @app.before_request
         def before() -> None:
-            if request.endpoint not in open_endpoints:
-                check()
+            if is_open(request.endpoint):
+                return
+            check()
+            if request.method == "OPTIONS":  # Flask-HTTPAuth lets it pass
+                self.authenticate(self.get_auth(), None)
 
 
 def _admitted() -> None:

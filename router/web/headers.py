@@ -54,7 +54,7 @@ def debug_headers(
     attempted: Sequence[str],
     latency_ms: float,
 ) -> dict[str, str]:
-    """Return the rest of system A's set, for ``x-router-debug: true``."""
+    """Return the rest of system A's set and our reasons, for ``x-router-debug: true``."""
     headers = {
         "x-router-request-id": request_id,
         "x-router-auth-mode": target.account.auth_mode,
@@ -62,7 +62,10 @@ def debug_headers(
         "x-router-ranked-models": safe(",".join(decision.candidates)),
         "x-router-upstream-model": safe(target.upstream_model),
         "x-router-request-latency-ms": str(round(latency_ms)),
+        "x-router-reasons": safe("; ".join(decision.reasons)),
     }
+    if decision.rule is not None:
+        headers["x-router-rule"] = safe(decision.rule)
     utility = _top_utility(decision.scores)
     if utility is not None:
         headers["x-router-top-utility"] = utility

@@ -22,6 +22,9 @@ AUTO = ModelInfo(
     name="Auto",
     description="The router judges each request and chooses the model.",
 )
+GEMINI_KEY = "x-goog-api-key"
+"""Tells Google's callers on the paths that OpenAI's share: their SDK asks below ``/v1`` too."""
+
 _MILLION = 1_000_000
 
 
@@ -34,6 +37,8 @@ def blueprint() -> Blueprint:
         visible = _visible(g.snapshot, g.admission.principal)
         if "anthropic-version" in request.headers:
             return _cached(_anthropic_list(visible))
+        if GEMINI_KEY in request.headers:
+            return _cached(_gemini_list(visible))
         data = [_openai_entry(info, g.snapshot) for info in visible]
         return _cached({"object": "list", "data": data})
 
@@ -42,12 +47,13 @@ def blueprint() -> Blueprint:
         info = _find(g.snapshot, g.admission.principal, model)
         if "anthropic-version" in request.headers:
             return _cached(_anthropic_entry(info))
+        if GEMINI_KEY in request.headers:
+            return _cached(_gemini_entry(info))
         return _cached(_openai_entry(info, g.snapshot))
 
     @views.get("/v1beta/models")
     def list_gemini() -> Response:
-        visible = _visible(g.snapshot, g.admission.principal)
-        return _cached({"models": [_gemini_entry(info) for info in visible]})
+        return _cached(_gemini_list(_visible(g.snapshot, g.admission.principal)))
 
     @views.get("/v1beta/models/<path:model>")
     def get_gemini(model: str) -> Response:
@@ -188,6 +194,10 @@ def _rfc3339(seconds: int) -> str:
     '1970-01-01T00:00:00Z'
     """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _gemini_list(visible: Iterable[ModelInfo]) -> dict[str, Any]:
+    return {"models": [_gemini_entry(info) for info in visible]}
 
 
 def _gemini_entry(info: ModelInfo) -> dict[str, Any]:

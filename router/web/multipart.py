@@ -57,7 +57,7 @@ def read_form(data: bytes, content_type: str) -> Form:
     >>> body = (b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper\r\n'
     ...         b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nAB\r\n--x--\r\n')
     >>> form = read_form(body, "multipart/form-data; boundary=x")
-    >>> form.model, form.named("m")[:60]
+    >>> form.model, form.named("m")[:61]
     ('whisper', b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--x\r\n')
     """
     match = _BOUNDARY.search(content_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import orjson
 from flask import Blueprint, Response, g, request
@@ -58,7 +59,8 @@ def _json(gateway: Gateway, path: str) -> Response:
         return orjson.dumps({**call.body, "model": target.upstream_model})
 
     preparer = RawPreparer(operation, body_for, call.headers)
-    return exchange.serve(gateway, call, preparer, raw.serves(operation), raw.render)
+    render = partial(raw.render, snapshot=call.snapshot)
+    return exchange.serve(gateway, call, preparer, raw.serves(operation), render)
 
 
 def _multipart(gateway: Gateway, path: str) -> Response:
@@ -72,7 +74,8 @@ def _multipart(gateway: Gateway, path: str) -> Response:
         return form.named(target.upstream_model)
 
     preparer = RawPreparer(operation, body_for, call.headers)
-    return exchange.serve(gateway, call, preparer, raw.serves(operation), raw.render)
+    render = partial(raw.render, snapshot=call.snapshot)
+    return exchange.serve(gateway, call, preparer, raw.serves(operation), render)
 
 
 def _form_call(form: Form, path: str) -> Call:

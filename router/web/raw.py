@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import orjson
 from flask import Response
 
 from router.canonical.prompt import PromptView
 from router.canonical.usage import Usage, split_cached
-from router.errors import UpstreamError
+from router.config.known_secrets import private_words
+from router.config.snapshot import Snapshot
+from router.errors import StreamInterrupted, UpstreamError
+from router.formats import sse
+from router.formats.openai_chat.errors import encode_stream_error
 from router.providers.base import Operation, Target
 from router.providers.kinds import KINDS
 from router.upstream.relay import KEEP_ALIVE
-from router.upstream.reply import Bytes, Reply, Whole
+from router.upstream.reply import Bytes, Reply, Whole, error_in
+from router.web.errors import told
 from router.web.story import Story
-
-_DONE = b"data: [DONE]"
 
 
 def view_of(format_name: str, body: Mapping[str, Any]) -> PromptView:
@@ -46,7 +48,7 @@ def serves(operation: Operation) -> Callable[[Target], bool]:
     return check
 
 
-def render(reply: Reply, story: Story) -> Response:
+def render(reply: Reply, story: Story, *, snapshot: Snapshot) -> Response:
     """Pass an answer on: JSON whole, everything else as it comes."""
     match reply.answer:
         case Whole() as whole:
@@ -55,7 +57,9 @@ def render(reply: Reply, story: Story) -> Response:
             return Response(whole.body, reply.status, content_type=whole.content_type)
         case Bytes() as answer:
             is_sse = answer.content_type.startswith("text/event-stream")
-            pieces = _events(answer, story) if is_sse else _held_back(answer, story)
+            pieces = (
+                _events(answer, reply, story, snapshot) if is_sse else _held_back(answer, story)
+            )
             return Response(pieces, reply.status, content_type=answer.content_type)
     raise AssertionError("endpoints that pass through have no events")
 
@@ -81,20 +85,31 @@ def _count(usage: Mapping[str, Any], *names: str) -> int:
     return 0
 
 
-def _events(answer: Bytes, story: Story) -> Iterator[bytes]:
-    """Relay a stream of an endpoint that we do not decode; `[DONE]` is its end marker."""
+def _events(answer: Bytes, reply: Reply, story: Story, snapshot: Snapshot) -> Iterator[bytes]:
+    """Relay a stream of an endpoint that we do not decode; `[DONE]` is its end marker.
+
+    An error told inside is written anew, as the provider's words may name keys and hosts.
+    """
+    # Only of this endpoint is it known that there must be a marker.
+    must_end = reply.prepared.operation.format == "openai_completions"
     try:
-        for chunk in answer.chunks:
-            if chunk is None:
+        for frame in sse.frames(answer.chunks):
+            if frame is sse.TICK:
                 yield KEEP_ALIVE
                 continue
-            if _DONE in chunk:
+            if frame.data.strip() == b"[DONE]":
                 story.end("success", 200)
-            yield chunk
+                reply.trial.wind_down()
+            elif (error := error_in(frame)) is not None:
+                raise error
+            yield frame.raw
+        if must_end and story.outcome is None:
+            raise StreamInterrupted("the provider's stream ended without [DONE]")
     except UpstreamError as error:
-        story.end("interrupted", 200, error.error_class)
-        message = {"message": error.message, "type": error.wire_type, "code": error.code}
-        yield b"data: " + orjson.dumps({"error": message}) + b"\n\n"
+        if story.outcome is None:
+            story.end("interrupted", 200, error.error_class)
+            error.message = told(error, private_words(snapshot))
+            yield encode_stream_error(error)
         return
     story.end("success", 200)
 

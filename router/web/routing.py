@@ -38,6 +38,16 @@ class Routed:
     seat: Seat | None = None
 
 
+def circumstances_of(call: Call) -> Circumstances:
+    """Return what rules may ask about a call besides its prompt."""
+    return Circumstances(
+        endpoint=call.path,
+        key=call.principal.id,
+        user=str(call.body.get("user") or ""),
+        headers=call.headers,
+    )
+
+
 def decide_call(
     gateway: Gateway, call: Call
 ) -> tuple[RouteDecision, str | None, str | None, Seat | None]:
@@ -53,16 +63,12 @@ def decide_call(
         call.controls,
         judge,
         call.may_use,
-        Circumstances(
-            endpoint=call.path,
-            key=call.principal.id,
-            user=str(call.body.get("user") or ""),
-            headers=call.headers,
-        ),
+        circumstances_of(call),
         gateway.health,
         now_s,
     )
-    if not affinity.keeps_seat(decision):
+    settings = call.snapshot.affinity
+    if not settings.enabled or not affinity.keeps_seat(decision):
         return decision, None, None, None
     cache_key = call.body.get("prompt_cache_key")
     conversation = affinity.conversation_key(
@@ -73,7 +79,9 @@ def decide_call(
         gateway.affinity_secret,
     )
     seat = gateway.affinities.seat(conversation, now_s) if conversation else None
-    settled, prefer = affinity.settle(decision, seat, call.view, now_s)
+    if seat is not None and now_s - seat.used_at_s >= settings.ttl_s:
+        seat = None
+    settled, prefer = affinity.settle(decision, seat, call.view, now_s, settings.cold_after_s)
     return settled, prefer, conversation, seat
 
 

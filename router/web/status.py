@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, g
@@ -13,11 +15,19 @@ from router.formats.base import Ingress
 from router.formats.registry import INGRESS
 from router.routing.constraints import needs_of
 from router.routing.decision import AttemptPlan, RouteDecision
-from router.routing.explain import explain
+from router.routing.explain import Seen, explain
 from router.web.admin.answers import json_answer
 from router.web.call import Call, read_call
 from router.web.gateway import Gateway
-from router.web.routing import decide_call, plan_call
+from router.web.routing import circumstances_of, decide_call, plan_call
+
+ENDPOINTS: Mapping[str, str] = {
+    "openai_chat": "/v1/chat/completions",
+    "openai_responses": "/v1/responses",
+    "anthropic_messages": "/v1/messages",
+    "gemini": "/v1beta/models",
+}
+"""Where a request of a format is sent."""
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
@@ -62,6 +72,8 @@ def ingress_of(body: Any) -> Ingress:
 
 def explained(gateway: Gateway, call: Call) -> dict[str, Any]:
     """Return the decision and the plan for a request, or why there is none."""
+    # Rules on endpoints are to see the one that the request is meant for.
+    call = replace(call, path=ENDPOINTS[call.view.format])
     decision: RouteDecision | None = None
     plan: AttemptPlan | None = None
     refused: RouterError | None = None
@@ -70,7 +82,6 @@ def explained(gateway: Gateway, call: Call) -> dict[str, Any]:
         plan = plan_call(gateway, call, decision, prefer, lambda _: True)
     except RouterError as error:
         refused = error
-    judged = gateway.judge(call.view, call.headers, call.snapshot)
     return explain(
         call.snapshot,
         call.controls,
@@ -80,7 +91,9 @@ def explained(gateway: Gateway, call: Call) -> dict[str, Any]:
         gateway.health,
         gateway.clock.monotonic(),
         refused,
-        judged,
+        gateway.judge(call.view, call.headers, call.snapshot),
+        Seen(call.view, circumstances_of(call)),
+        gateway.explain_judgement(call.view, call.headers),
     )
 
 
@@ -113,6 +126,10 @@ def _status(gateway: Gateway, snapshot: Snapshot) -> dict[str, Any]:
                 "in_flight": health.in_flight(name),
             }
             for name, pace in health.latency.paces(now_s).items()
+        },
+        "affinity": {
+            "conversations": len(gateway.affinities),
+            "store_failures": gateway.affinities.failures,
         },
         "disabled_accounts": dict(snapshot.disabled),
     }

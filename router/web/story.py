@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal
 
 from router.canonical.events import Event, Failed, MessageStart, MessageStop, UsageSeen
@@ -16,6 +17,7 @@ from router.providers.base import Target
 from router.routing.decision import Attempt, AttemptPlan, Outcome, RouteDecision
 from router.routing.retry import Step
 from router.web.gateway import Clock
+from router.web.telemetry import Telemetry
 
 OutcomeName = Literal["success", "error", "interrupted", "client_closed"]
 
@@ -31,6 +33,8 @@ class Story:
         The model as the caller named it.
     max_attempts : int
         As the configuration allows.
+    telemetry : Telemetry, optional
+        Counts the request; None where it is part of another.
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Story:
         facts: RequestFacts,
         requested: str | None,
         max_attempts: int,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._audit = audit
         self._clock = clock
         self._facts = facts
         self._requested = requested
         self._max_attempts = max_attempts
+        self._telemetry = telemetry
         self._started_s = clock.monotonic()
         self._decision: RouteDecision | None = None
         self._plan: AttemptPlan | None = None
@@ -56,6 +62,7 @@ class Story:
         self.target: Target | None = None
         self.dropped: tuple[str, ...] = ()
         self.usage: Usage | None = None
+        self.cost_usd: Decimal | None = None
 
     def decided(self, decision: RouteDecision, record: Record) -> None:
         """Note the decision; `record` is its event."""
@@ -72,6 +79,8 @@ class Story:
 
     def attempt_started(self, target: Target, number: int) -> None:
         """Tell that a target is called."""
+        if self._telemetry is not None:
+            self._telemetry.attempt(number, self.elapsed_ms())
         self._audit.write(
             attempt_records.proxy_attempt(self._facts, target, number, self._max_attempts)
         )
@@ -110,19 +119,26 @@ class Story:
             case _:
                 pass
 
-    def end(self, outcome: OutcomeName, status: int, error_type: str | None = None) -> None:
+    def end(
+        self,
+        outcome: OutcomeName,
+        status: int,
+        error_type: str | None = None,
+        note: str | None = None,
+    ) -> None:
         """Write the terminal record; only the first call has an effect."""
         if self.outcome is not None:
             return
         self.outcome, self.error_type = outcome, error_type
         price = self.target.price if self.target else None
+        self.cost_usd = price.cost_usd(self.usage) if price and self.usage else None
         told = Outcome(
             status=status,
             outcome=outcome,
             attempts=self.attempts,
             target=self.target,
             usage=self.usage,
-            cost_usd=price.cost_usd(self.usage) if price and self.usage else None,
+            cost_usd=self.cost_usd,
             ttft_ms=self._ttft_ms,
             duration_ms=self.elapsed_ms(),
             error_type=error_type,
@@ -136,17 +152,22 @@ class Story:
             self._decision,
             told,
             requested_model=self._requested,
+            note=note,
             dropped=self.dropped,
         )
         self._audit.write(terminal)
         log_request(self._facts, self._decision, told)
+        if self._telemetry is not None:
+            self._telemetry.end(told, self._decision)
 
     def failed(self, error: RouterError) -> None:
         """Write the terminal record of a request that is answered with an error."""
         if isinstance(error, ClientClosed):
             self.end("client_closed", error.http_status, error.wire_type)
         else:
-            self.end("error", error.http_status, error.code or error.wire_type)
+            constraint = error.metadata.get("constraint")
+            note = f"constraint:{constraint}" if constraint else None
+            self.end("error", error.http_status, error.code or error.wire_type, note)
 
     def client_closed(self) -> None:
         """Write the terminal record of a request whose caller left."""

@@ -507,3 +507,18 @@ def test_wrong_shapes_are_refused_with_path_and_remedy(
     problems = problems_of(text, PLACE, env={"OPENAI_API_KEY": "k"})
     assert expected in problems
     assert problems.startswith("config/config.yml: ")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "litellm_params: {model: openai/responses/gpt-5-codex, api_key: k}",
+        "litellm_params: {model: gpt-5-codex, api_key: k}\n    model_info: {mode: responses}",
+    ],
+    ids=["prefix", "mode"],
+)
+def test_a_model_that_only_responses_serves_is_spoken_to_in_it(load_text: Load, entry: str) -> None:
+    text = f"model_list:\n  - model_name: codex\n    {entry}\n"
+    (target,) = load_text(text, PLACE).targets["codex"]
+    assert target.upstream_model == "gpt-5-codex"
+    assert target.account.quirks.chat_api is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,12 +306,21 @@ def test_what_only_other_formats_know_is_left_out_without_a_gap() -> None:
     assert indexes == [0, 1]
 
 
-def test_custom_tools_give_an_object_and_namespaces_a_name() -> None:
+def test_another_providers_filter_is_told_in_its_own_word() -> None:
+    said = replace(answer(reason="content_filter"), stop_detail="PROHIBITED_CONTENT")
+    want = {"type": "refusal", "category": None, "explanation": "PROHIBITED_CONTENT"}
+    body = FORMAT.encode_response(said, ASKED)
+    assert (body["stop_reason"], body["stop_details"]) == ("refusal", want)
+    (ending,) = [p for p in written(replay(said)) if p["type"] == "message_delta"]
+    assert ending["delta"]["stop_details"] == want
+
+
+def test_custom_tools_give_an_object_and_namespaces_stay_behind() -> None:
     said = answer(
         ToolCall("t", "patch", 'say "hi"', custom=True, namespace="edit"), reason="tool_calls"
     )
     (call,) = FORMAT.encode_response(said, ASKED)["content"]
-    assert (call["name"], call["input"]) == ("edit__patch", {"input": 'say "hi"'})
+    assert (call["name"], call["input"]) == ("patch", {"input": 'say "hi"'})
     deltas = [
         p["delta"]["partial_json"]
         for p in written(replay(said))

@@ -110,7 +110,7 @@ def test_namespaced_and_free_text_calls() -> None:
     )
     body = FORMAT.encode_response(ChatResponse("r", "m", blocks, "tool_calls"), REQUEST)
     assert [part["functionCall"] for part in body["candidates"][0]["content"]["parts"]] == [
-        {"id": "c1", "name": "files__read", "args": {}},
+        {"id": "c1", "name": "read", "args": {}},
         {"id": "c2", "name": "patch", "args": {"input": "*** Begin"}},
     ]
 

@@ -25,7 +25,7 @@ from router.canonical.events import (
     UsageSeen,
     collect,
 )
-from router.canonical.messages import Citation, Media, Native, Refusal, Text, Thinking, ToolCall
+from router.canonical.messages import Citation, Media, Native, Text, Thinking, ToolCall
 from router.canonical.signature import Signature
 from router.canonical.usage import Usage
 from router.errors import StreamInterrupted, UpstreamRateLimited, UpstreamUnavailable
@@ -204,9 +204,9 @@ def test_code_execution_stays_native_and_media_are_media() -> None:
     assert answer.stop_reason == "length"
 
 
-def test_a_blocked_prompt_is_a_refusal_that_tells_the_reason() -> None:
+def test_a_blocked_prompt_tells_the_reason_and_says_nothing() -> None:
     answer = collect(FORMAT.decode_events(frames([stream("blocked")])))
-    assert answer.blocks == (Refusal("The provider blocked the prompt: PROHIBITED_CONTENT"),)
+    assert answer.blocks == ()
     assert (answer.stop_reason, answer.stop_detail) == ("content_filter", "PROHIBITED_CONTENT")
 
 

@@ -103,6 +103,22 @@ def test_developer_messages_are_system_messages_but_to_openais_own() -> None:
     assert own == [{"role": "developer", "content": "a\n\nb"}]
 
 
+@pytest.mark.parametrize("name", ["deepseek-v4-pro", "deepseek/deepseek-reasoner"])
+def test_reasoning_that_led_to_calls_goes_back_to_models_that_want_it(name: str) -> None:
+    history = (
+        USER,
+        Message("assistant", (Thinking("hm"), ToolCall("c1", "f", "{}"))),
+        Message("user", (ToolResult("c1", (Text("r"),)),)),
+        Message("assistant", (ToolCall("c2", "f", "{}"),)),
+        Message("user", (ToolResult("c2", (Text("r"),)),)),
+        Message("assistant", (Thinking("so"), Text("Done."))),
+    )
+    sent = encode(ModelTraits(name), messages=history).body["messages"]
+    told = [message.get("reasoning_content") for message in sent]
+    assert told == [None, "hm", None, "", None, None]
+    assert not any("reasoning_content" in message for message in wire(*history))
+
+
 def test_reasoning_and_signatures_of_the_history_are_left_out() -> None:
     signature = Signature("sig", "anthropic_messages")
     thoughts = (Thinking("hm", signature), RedactedThinking(signature))

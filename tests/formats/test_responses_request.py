@@ -267,11 +267,14 @@ def test_parameters_find_their_places() -> None:
     assert request.response_format is not None
     assert request.response_format.schema == schema
     assert (request.user, request.service_tier, request.prompt_cache_key) == ("u1", "flex", "p")
-    assert request.extras == {
-        "store": False,
-        "include": ["reasoning.encrypted_content"],
-        "verbosity": "low",
-    }
+    assert request.extras == {"verbosity": "low"}
+
+
+def test_what_happens_anyway_is_no_parameter_that_could_be_lost() -> None:
+    reasoning = "reasoning.encrypted_content"
+    assert decode(store=False, include=[reasoning], background=False).extras == {}
+    asked = {"store": True, "include": [reasoning, "file_search_call.results"]}
+    assert decode(**asked).extras == asked
 
 
 @pytest.mark.parametrize(

@@ -217,11 +217,16 @@ def test_parameters_are_said_where_the_format_has_them() -> None:
     }
 
 
+def test_a_penalty_of_nothing_is_no_loss() -> None:
+    sampling = Sampling(presence_penalty=0.0, frequency_penalty=0, logit_bias={}, top_logprobs=0)
+    assert encode(sampling=sampling).dropped == ()
+
+
 def test_what_cannot_be_said_is_named() -> None:
     sampling = Sampling(
         stop=("x",),
         seed=1,
-        presence_penalty=0.0,
+        presence_penalty=-0.5,
         frequency_penalty=1,
         logit_bias={"1": 2},
         top_k=4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -39,7 +40,8 @@ OUTCOME = Outcome(
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics({"fast", "smart"}.__contains__, multiprocess_dir=None)
+    known = {"fast", "smart"}
+    return Metrics(lambda name: name if name in known else "other", multiprocess_dir=None)
 
 
 def samples(exposition: bytes) -> dict[str, float]:
@@ -58,7 +60,8 @@ def read(metrics: Metrics) -> dict[str, float]:
 def test_a_request_fills_every_metric_it_concerns(metrics: Metrics) -> None:
     metrics.observe_request(OUTCOME, DECISION, "chat", overhead_s=0.003)
     found = read(metrics)
-    token = "gen_ai_provider_name=openai,gen_ai_request_model=fast,gen_ai_token_type"
+    who = "gen_ai_provider_name=openai,gen_ai_request_model=fast"
+    token = f"{who},gen_ai_token_type"
     expected = {
         "router_requests_total,endpoint=chat,source=auto,status=200,task=coding": 1,
         "router_attempts_total,account=acme,model=smart,result=rate_limit": 1,
@@ -67,7 +70,9 @@ def test_a_request_fills_every_metric_it_concerns(metrics: Metrics) -> None:
         "router_retries_total": 1,
         "router_failovers_total": 1,
         "router_request_duration_seconds_sum,endpoint=chat": 4,
-        "router_time_to_first_token_seconds_sum,account=acme,model=fast": 0.3,
+        f"gen_ai_server_time_to_first_token_seconds_sum,account=acme,{who}": 0.3,
+        "gen_ai_server_request_duration_seconds_sum,account=acme,error_type=,"
+        f"gen_ai_operation_name=chat,{who}": 4,
         "router_overhead_seconds_sum": 0.003,
         f"gen_ai_client_token_usage_sum,{token}=input": 100,
         f"gen_ai_client_token_usage_sum,{token}=cache_read": 20,
@@ -77,6 +82,31 @@ def test_a_request_fills_every_metric_it_concerns(metrics: Metrics) -> None:
     assert {name: found.get(name) for name in expected} == expected
     assert f"gen_ai_client_token_usage_sum,{token}=cache_write" not in found
     assert not any(name.startswith("router_errors_total") for name in found)
+
+
+def test_tokens_without_a_price_are_counted_as_such_and_cost_nothing(metrics: Metrics) -> None:
+    metrics.observe_request(replace(OUTCOME, cost_usd=None), DECISION, "chat")
+    found = read(metrics)
+    assert found["router_unpriced_answers_total,account=acme,model=fast"] == 1
+    assert not any(name.startswith("router_cost_usd_total") for name in found)
+
+
+def test_a_stream_that_broke_counts_as_a_failed_attempt(metrics: Metrics) -> None:
+    broken = replace(OUTCOME, outcome="interrupted", error_type="interrupted")
+    metrics.observe_request(broken, DECISION, "chat")
+    assert read(metrics)["router_attempts_total,account=acme,model=fast,result=interrupted"] == 1
+
+
+def test_a_reload_asks_anew_what_the_configuration_calls_a_model() -> None:
+    known = {"smart"}
+    metrics = Metrics(lambda name: name if name in known else "other", multiprocess_dir=None)
+    metrics.observe_request(OUTCOME, DECISION, "chat")
+    known.add("fast")
+    metrics.observe_reload(succeeded=True)
+    metrics.observe_request(OUTCOME, DECISION, "chat")
+    found = read(metrics)
+    assert found["router_attempts_total,account=acme,model=other,result=success"] == 1
+    assert found["router_attempts_total,account=acme,model=fast,result=success"] == 1
 
 
 def test_failures_count_by_type_also_before_routing(metrics: Metrics) -> None:
@@ -141,7 +171,7 @@ WORKER = """
 import os, sys
 from router.observe.metrics import Metrics, forget_worker
 from router.routing.decision import Outcome
-metrics = Metrics(lambda model: True)
+metrics = Metrics(str)
 if sys.argv[1] == "work":
     metrics.request_started()
     metrics.observe_request(Outcome(200, "success"), None, "chat")

@@ -123,7 +123,7 @@ def test_responses_count_input_items() -> None:
             records.proxy_start(FACTS, DECISION, PLAN),
             "proxy_start",
             "request_id path selected_model source task complexity requested_model"
-            " fallback_models stream candidate_targets",
+            " fallback_models stream candidate_targets targets left_out",
         ),
         (
             records.proxy_no_target(FACTS, DECISION, PLAN),

@@ -73,6 +73,11 @@ def test_responses_are_spoken_unless_the_account_has_none() -> None:
     assert not openai.supports(without, Operation("openai_responses"))
 
 
+def test_an_account_may_have_responses_only() -> None:
+    only = Account("a", "x", "openai", "http://h", quirks=Quirks(chat_api=False))
+    assert KINDS["openai"].formats(only) == ("openai_responses",)
+
+
 def test_anthropic_takes_its_key_and_version() -> None:
     where = target("anthropic", "https://api.anthropic.com")
     call = KINDS["anthropic"].build(where, Operation("anthropic_messages"), b"{}", KEY)

@@ -149,3 +149,11 @@ def test_what_cannot_be_told_apart_has_no_key() -> None:
 def test_an_overlong_id_and_odd_text_do_no_harm() -> None:
     assert key(headers={"x-session-id": "x" * 9999}) == key()
     assert key(first="\ud800") is not None
+
+
+def test_a_tool_loop_judged_hard_does_not_pin_the_next_user_turn_to_its_small_model() -> None:
+    held = seat("small", "low")
+    decision, _ = settled(decided("high"), held, LOOP)
+    after = next_seat(decision, held, "small", "acme:small", NOW_S)
+    assert after.complexity == "low"
+    assert settled(decided("high"), after)[0].model == "big"

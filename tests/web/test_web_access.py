@@ -145,6 +145,8 @@ def test_the_model_list_has_each_callers_shape(tmp_path: Path) -> None:
     openai = app.get("/v1/models").get_json()
     anthropic = app.get("/v1/models", headers={"anthropic-version": "2023-06-01"}).get_json()
     gemini = app.get("/v1beta/models").get_json()
+    below_v1 = app.get("/v1/models", headers={"x-goog-api-key": "any"})
+    assert below_v1.get_json() == gemini
     assert openai["object"] == "list"
     assert openai["data"][0]["id"] == "auto"
     assert all({"id", "object", "created", "owned_by"} <= set(entry) for entry in openai["data"])

@@ -60,5 +60,5 @@ def _fault(item: Any) -> str | None:
 
 
 def described(text: str, **more: Any) -> dict[str, Any]:
-    """Return a field's metadata; ``docs/config.md`` is made of these."""
+    """Return a field's metadata; ``docs/configuration.md`` is made of these."""
     return {"description": text, **more}

@@ -22,6 +22,9 @@ class QuirksSchema(StrictSchema):
         fields.String(), fields.String(), metadata=described("Body field -> its name there.")
     )
     drop = Names(metadata=described("Body fields that it refuses."))
+    chat_api = fields.Boolean(
+        metadata=described("false where it has /responses and no /chat/completions.")
+    )
     responses_api = fields.Boolean(metadata=described("Whether it has /responses."))
     completions_api = fields.Boolean(metadata=described("Whether it has /completions."))
     versioned = fields.Boolean(

@@ -286,6 +286,15 @@ class AuditSchema(StrictSchema):
     )
 
 
+class MetricsSchema(StrictSchema):
+    """Prometheus' GET /metrics; OBSERVABILITY_METRICS_ENABLED wins over `enabled`."""
+
+    enabled = fields.Boolean(metadata=described("Count, and serve /metrics; default true."))
+    public = fields.Boolean(
+        metadata=described("Serve /metrics to callers without a key; default false.")
+    )
+
+
 class SharedSchema(StrictSchema):
     """Keys that both kinds of file may carry."""
 
@@ -343,3 +352,4 @@ class SharedSchema(StrictSchema):
     )
     limits = fields.Nested(LimitsSchema, metadata=described("What a request may be."))
     audit = fields.Nested(AuditSchema, metadata=described("The audit log."))
+    metrics = fields.Nested(MetricsSchema, metadata=described("Prometheus metrics."))

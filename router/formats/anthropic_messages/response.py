@@ -26,7 +26,6 @@ from router.formats.anthropic_messages.vocabulary import (
     NAME,
     STOP_REASONS,
     json_text,
-    qualified,
     tool_input,
     wire_reason,
 )
@@ -138,7 +137,22 @@ def encode_response(
         "usage": encode_usage(response.usage, response.service_tier),
     }
     kept = {key: response.extras[key] for key in KEPT_EXTRAS if key in response.extras}
-    return message | kept
+    return message | stop_details(response.stop_reason, response.stop_detail) | kept
+
+
+def stop_details(reason: StopReason, detail: str | None) -> Wire:
+    """Return why another provider's filter ended the answer, in its own word.
+
+    Examples
+    --------
+    >>> stop_details("content_filter", "SAFETY")["stop_details"]["explanation"]
+    'SAFETY'
+    >>> stop_details("stop", "STOP")
+    {}
+    """
+    if reason != "content_filter" or detail is None or detail in STOP_REASONS:
+        return {}
+    return {"stop_details": {"type": "refusal", "category": None, "explanation": detail}}
 
 
 def encode_block(block: Block) -> Wire | None:
@@ -161,7 +175,7 @@ def encode_block(block: Block) -> Wire | None:
             return {
                 "type": "tool_use",
                 "id": attach_to_id(call_id, signature),
-                "name": qualified(block.name, block.namespace),
+                "name": block.name,  # callers of this format can offer no namespaces
                 "input": tool_input(block.arguments, block.custom),
             }
         case Native(origin=origin, data=data) if origin == NAME:

@@ -24,12 +24,13 @@ from router.canonical.events import (
 )
 from router.canonical.messages import Block, Native, Refusal, Text, Thinking, ToolCall
 from router.canonical.request import ChatRequest
+from router.canonical.response import StopReason
 from router.canonical.signature import seal
 from router.canonical.usage import Usage
 from router.formats import sse
 from router.formats.anthropic_messages.citations import encode_citation
 from router.formats.anthropic_messages.errors import encode_stream_error
-from router.formats.anthropic_messages.response import KEPT_EXTRAS, encode_block
+from router.formats.anthropic_messages.response import KEPT_EXTRAS, encode_block, stop_details
 from router.formats.anthropic_messages.usage import encode_usage
 from router.formats.anthropic_messages.vocabulary import NAME, json_text, tool_input, wire_reason
 
@@ -200,12 +201,13 @@ class _Writer:
         """Close what is open, tell reason and usage, and end."""
         self._over = True
         out = b"".join([self._block_stop(index) for index in list(self._blocks)])
-        reason = "content_filter" if self._refused else event.reason
+        reason: StopReason = "content_filter" if self._refused else event.reason
         told: Wire = {
             "stop_reason": wire_reason(reason, event.detail),
             "stop_sequence": event.sequence,
         }
         extras = {key: event.extras[key] for key in KEPT_EXTRAS if key in event.extras}
+        extras = stop_details(event.reason, event.detail) | extras
         beside = {key: extras.pop(key) for key in ("context_management",) if key in extras}
         usage = encode_usage(event.usage or self._usage)
         ending = {"type": "message_delta", "delta": told | extras, "usage": usage} | beside

@@ -22,7 +22,7 @@ from router.canonical.events import (
     MessageStop,
     UsageSeen,
 )
-from router.canonical.messages import Block, Native, Refusal, Text, Thinking, ToolCall
+from router.canonical.messages import Block, Native, Text, Thinking, ToolCall
 from router.canonical.signature import Signature, unseal
 from router.canonical.usage import Usage
 from router.errors import ErrorDetail, ProtocolViolation, StreamInterrupted, UpstreamFacts
@@ -78,7 +78,7 @@ class Answer:
                 self.over = True
                 yield Failed(exc)
                 return
-        yield from self._feedback(chunk.get("promptFeedback"))
+        self._feedback(chunk.get("promptFeedback"))
         if usage is not None:
             yield UsageSeen(usage)
 
@@ -229,18 +229,14 @@ class Answer:
         yield BlockStop(self._count)
         self._count += 1
 
-    def _feedback(self, feedback: Any) -> Iterator[Event]:
-        """Tell that a prompt was blocked, and why; such an answer has no candidates."""
+    def _feedback(self, feedback: Any) -> None:
+        """Note that a prompt was blocked, and why; such an answer has no candidates.
+
+        The reason is told as the stop's detail. It is no refusal: the model said nothing.
+        """
         reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
-        if not isinstance(reason, str) or reason == "BLOCKED_REASON_UNSPECIFIED":
-            return
-        self._finish, self._blocked = reason, True
-        if self._count:
-            return
-        yield BlockStart(0, Refusal(""))
-        yield BlockDelta(0, f"The provider blocked the prompt: {reason}")
-        yield BlockStop(0)
-        self._count = 1
+        if isinstance(reason, str) and reason != "BLOCKED_REASON_UNSPECIFIED":
+            self._finish, self._blocked = reason, True
 
 
 def _first_candidate(candidates: Any) -> Mapping[str, Any] | None:

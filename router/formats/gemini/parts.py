@@ -17,7 +17,7 @@ from router.canonical.messages import (
 )
 from router.canonical.signature import Signature, seal, unseal
 from router.errors import UnsupportedFeature
-from router.formats.gemini.calls import arguments_object, wire_name
+from router.formats.gemini.calls import arguments_object
 from router.formats.gemini.media import NAME, encode_media
 
 _REDACTED = "redacted_thinking"
@@ -34,9 +34,8 @@ def thought_part(text: str, signature: Signature | None = None) -> dict[str, Any
 
 
 def call_part(call: ToolCall) -> dict[str, Any]:
-    """Return a function call."""
-    named = wire_name(call.name, call.namespace)
-    function = {"id": call.id, "name": named, "args": arguments_object(call)}
+    """Return a function call; callers of this format can offer no namespaces."""
+    function = {"id": call.id, "name": call.name, "args": arguments_object(call)}
     return {"functionCall": function, **_signed(call.signature)}
 
 

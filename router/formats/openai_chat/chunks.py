@@ -31,7 +31,6 @@ from router.formats.openai_chat.response import (
     is_legacy,
     thinking_block,
 )
-from router.formats.openai_chat.upstream_messages import wire_name
 from router.formats.openai_chat.usage import encode_usage
 
 DONE = b"data: [DONE]\n\n"
@@ -232,7 +231,7 @@ class _Writer:
 
     def _call(self, index: int, call: ToolCall) -> bytes:
         """Open a call: id and name first, arguments follow."""
-        function = {"name": wire_name(call.name, call.namespace), "arguments": ""}
+        function = {"name": call.name, "arguments": ""}
         if self.legacy:
             first = self.calls[index] == 0
             return self._chunk(dumps({"function_call": function})) if first else b""
@@ -265,7 +264,7 @@ class _Writer:
             "index": self.calls[index],
             "id": attach_to_id(call.id, call.signature),
             "type": "custom",
-            "custom": {"name": wire_name(call.name, call.namespace), "input": text},
+            "custom": {"name": call.name, "input": text},
         }
         return self._chunk(dumps({"tool_calls": [told]}))
 

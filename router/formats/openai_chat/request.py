@@ -60,6 +60,8 @@ _KNOWN = frozenset(
     }
 )
 
+_ANYWAY: Mapping[str, Any] = {"store": False, "modalities": ["text"]}
+
 
 def decode_request(body: Mapping[str, Any]) -> ChatRequest:
     """Return the request of a chat client; unknown fields are kept in `extras`.
@@ -115,8 +117,15 @@ def decode_sampling(body: Mapping[str, Any]) -> Sampling:
 
 
 def decode_extras(body: Mapping[str, Any], known: frozenset[str] = _KNOWN) -> dict[str, Any]:
-    """Return the fields that have no canonical meaning, nulls left out."""
-    extras = {key: body[key] for key in body if key not in known and body[key] is not None}
+    """Return the fields that have no canonical meaning, nulls left out.
+
+    What asks for nothing but what happens anyway is no loss in any format, and left out too.
+    """
+    extras = {
+        key: body[key]
+        for key in body
+        if key not in known and body[key] is not None and body[key] != _ANYWAY.get(key)
+    }
     if _thinking(body) is not None:
         del extras["thinking"]
     return extras

@@ -36,7 +36,6 @@ from router.formats.openai_chat.errors import detail_of
 from router.formats.openai_chat.messages import call_signature
 from router.formats.openai_chat.parts import SIGNER
 from router.formats.openai_chat.tools import LEGACY
-from router.formats.openai_chat.upstream_messages import wire_name
 from router.formats.openai_chat.usage import decode_usage, encode_usage
 
 SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
@@ -223,13 +222,16 @@ def _message(blocks: Iterable[Block], request: ChatRequest) -> dict[str, Any]:
 
 
 def _tool_call(call: ToolCall, custom: frozenset[str]) -> dict[str, Any]:
-    """Return one tool call."""
-    name = wire_name(call.name, call.namespace)
+    """Return one tool call.
+
+    Its namespace is none of the caller's, who can offer none: Responses puts the tools that
+    a search has found into one of its own making.
+    """
     id_ = attach_to_id(call.id, call.signature)
-    if call.custom or name in custom:
+    if call.custom or call.name in custom:
         text = call.arguments if call.custom else free_text(call.arguments)
-        return {"id": id_, "type": "custom", "custom": {"name": name, "input": text}}
-    function = {"name": name, "arguments": call.arguments or "{}"}
+        return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": text}}
+    function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": id_, "type": "function", "function": function}
 
 

@@ -39,16 +39,21 @@ _AUDIO_FORMATS = {
 JsonObject = dict[str, Any]
 
 
-def encode_messages(messages: Iterable[Message], *, developer: bool) -> list[JsonObject]:
+def encode_messages(
+    messages: Iterable[Message], *, developer: bool, thinks_on: bool = False
+) -> list[JsonObject]:
     """Return the conversation in OpenAI's chat form.
 
-    Reasoning of earlier turns is left out: OpenAI ignores it and DeepSeek refuses it.
-    Prompt-cache markers are left out too; these providers cache by themselves.
+    Reasoning of earlier turns is left out: OpenAI has no place for it. Prompt-cache markers
+    are left out too; these providers cache by themselves.
 
     Parameters
     ----------
     developer : bool
         The model knows the role ``developer``; others are told it is ``system``.
+    thinks_on : bool
+        The model thinks between its calls and wants the reasoning that led to a call back
+        with it, in ``reasoning_content``, even if it is empty; without calls it is not read.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def encode_messages(messages: Iterable[Message], *, developer: bool) -> list[Jso
         at = f"messages[{index}]"
         match message.role:
             case "assistant":
-                encoded.extend(_assistant(message, at))
+                encoded.extend(_assistant(message, at, thinks_on=thinks_on))
             case "user":
                 encoded.extend(_user(message, at))
             case "system" | "developer" as role:
@@ -97,7 +102,7 @@ def wire_name(name: str, namespace: str | None) -> str:
     return f"{namespace}__{name}" if namespace else name
 
 
-def _assistant(message: Message, at: str) -> Iterator[JsonObject]:
+def _assistant(message: Message, at: str, *, thinks_on: bool) -> Iterator[JsonObject]:
     """Yield the model's turn, or nothing where only its reasoning is in it."""
     texts: list[str] = []
     refusals: list[str] = []
@@ -121,6 +126,9 @@ def _assistant(message: Message, at: str) -> Iterator[JsonObject]:
         encoded["refusal"] = "".join(refusals)
     if calls:
         encoded["tool_calls"] = calls
+        thoughts = [block.text for block in message.content if isinstance(block, Thinking)]
+        if thinks_on:
+            encoded["reasoning_content"] = "\n\n".join(filter(None, thoughts))
     if len(encoded) > 2 or encoded["content"] is not None:
         yield _named(encoded, message)
 

@@ -24,6 +24,10 @@ from router.formats.openai_chat.upstream_messages import encode_messages, wire_n
 # ``max_tokens`` and know the role ``developer``; most imitators know neither.
 _OWN_REASONING = re.compile(r"(?:.*/)?(?:o[1-9]|gpt-(?:[5-9]|[1-9]\d))(?:$|[^a-z\d])")
 
+# Models that think between their calls. DeepSeek answers 400 where the reasoning that led to a
+# call does not come back: https://api-docs.deepseek.com/guides/thinking_mode#tool-calls.
+_THINKS_ON = re.compile(r"(?:.*/)?(?:deepseek|kimi-k2-thinking|kimi-k[3-9])", re.IGNORECASE)
+
 _SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
 
 # Thinking budgets as efforts: up to this many tokens are …
@@ -50,7 +54,11 @@ def encode_request(request: ChatRequest, traits: ModelTraits) -> Encoded:
     own = is_own_reasoning(traits.name)
     body: dict[str, Any] = {
         "model": traits.name,
-        "messages": encode_messages(request.messages, developer=own),
+        "messages": encode_messages(
+            request.messages,
+            developer=own,
+            thinks_on=_THINKS_ON.match(traits.name) is not None,
+        ),
     }
     if request.stream:
         body["stream"] = True

@@ -159,7 +159,9 @@ class _Writer:
         output = [item.final for item in self._items if item.final is not None]
         if stop.service_tier is not None:
             self._response["service_tier"] = known_tier(stop.service_tier)
-        response = closed(self._response, output, stop.reason, stop.usage, int(self._clock()))
+        response = closed(
+            self._response, output, stop.reason, stop.usage, int(self._clock()), stop.detail
+        )
         self._ended = True
         self._emit(f"response.{response['status']}", {"response": response})
 

@@ -85,15 +85,26 @@ def closed(
     reason: StopReason,
     usage: Usage | None,
     completed_at: int,
+    detail: str | None = None,
 ) -> dict[str, Any]:
-    """Return the response at its end."""
+    """Return the response at its end.
+
+    Parameters
+    ----------
+    detail : str, optional
+        The provider's own word for why the answer ended; told beside the format's where a
+        filter cut it off, as the format has one word for them all.
+    """
     cut = reason in CUT_SHORT
-    why = "content_filter" if reason == "content_filter" else "max_output_tokens"
+    why = {"reason": "max_output_tokens"}
+    if reason == "content_filter":
+        told = {} if detail in (None, "content_filter") else {"detail": detail}
+        why = {"reason": "content_filter", **told}
     return {
         **response,
         "status": "incomplete" if cut else "completed",
         "completed_at": None if cut else completed_at,
-        "incomplete_details": {"reason": why} if cut else None,
+        "incomplete_details": why if cut else None,
         "output": list(output),
         "usage": None if usage is None else encode_usage(usage),
     }
@@ -125,7 +136,7 @@ def encode_response(
     )
     reason = response.stop_reason
     output = output_items(response.blocks, reason, Offered(request.tools), new_id)
-    return closed(begun, output, reason, response.usage, now)
+    return closed(begun, output, reason, response.usage, now, response.stop_detail)
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:

@@ -122,9 +122,25 @@ def _reasoning(body: JsonObject) -> Reasoning | None:
     )
 
 
+# Nothing is stored unless asked, and reasoning always travels with the answer.
+_ANYWAY: Mapping[str, Any] = {
+    "store": False,
+    "include": ["reasoning.encrypted_content"],
+    "background": False,
+    "truncation": "disabled",
+}
+
+
 def _extras(body: JsonObject, text: JsonObject) -> Mapping[str, Any]:
-    """Return what has no meaning of ours; ``text.verbosity`` under the name Chat gives it."""
-    extras = {key: value for key, value in body.items() if key not in _READ and value is not None}
+    """Return what has no meaning of ours; ``text.verbosity`` under the name Chat gives it.
+
+    What asks for nothing but what happens anyway is no loss in any format, and left out.
+    """
+    extras = {
+        key: value
+        for key, value in body.items()
+        if key not in _READ and value is not None and value != _ANYWAY.get(key)
+    }
     if string(body, "user") is None:
         extras.pop("safety_identifier", None)  # it stands in `user` then
     if (verbosity := string(text, "verbosity", "text")) is not None:

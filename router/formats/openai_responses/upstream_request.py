@@ -166,12 +166,12 @@ def _dropped(request: ChatRequest) -> Iterator[str]:
     unsaid = {
         "stop": sampling.stop or None,
         "seed": sampling.seed,
-        "presence_penalty": sampling.presence_penalty,
-        "frequency_penalty": sampling.frequency_penalty,
-        "logit_bias": sampling.logit_bias,
+        "presence_penalty": sampling.presence_penalty or None,
+        "frequency_penalty": sampling.frequency_penalty or None,
+        "logit_bias": sampling.logit_bias or None,
         "top_k": sampling.top_k,
         "logprobs": sampling.logprobs,
-        "top_logprobs": sampling.top_logprobs,
+        "top_logprobs": sampling.top_logprobs or None,
         "n": sampling.n if sampling.n != 1 else None,
     }
     yield from (name for name, value in unsaid.items() if value is not None and value is not False)
