@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections import Counter
@@ -14,6 +15,11 @@ COMMANDS = {
 }
 """Component -> the command that tells whether it is there. ``.ci/run`` installs them all."""
 
+PACKAGES = {
+    "opentelemetry": "opentelemetry",
+}
+"""Component -> the Python package that it is."""
+
 # They are loaded as what they are; searched for doctests, their equal names would clash.
 collect_ignore_glob = ["conftest.py", "*/conftest.py"]
 
@@ -24,8 +30,14 @@ _PREFIX = "needs: "
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for component in marker.args:
-            if shutil.which(COMMANDS[component]) is None:
+            if not _is_there(component):
                 _missing(component)
+
+
+def _is_there(component: str) -> bool:
+    if component in PACKAGES:
+        return importlib.util.find_spec(PACKAGES[component]) is not None
+    return shutil.which(COMMANDS[component]) is not None
 
 
 def _missing(component: str) -> None:

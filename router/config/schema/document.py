@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -58,7 +59,7 @@ def _file(name: str, schema: Schema) -> Iterator[str]:
                 left.append((f"### {_path(heading, key, field)}", inner))
 
 
-def _path(heading: str, key: str, field: fields.Field) -> str:
+def _path(heading: str, key: str, field: fields.Field[Any]) -> str:
     """Return how an object is reached, as ``accounts[].quirks``."""
     above = heading.removeprefix("### ") + "." if heading.startswith("### ") else ""
     if isinstance(field, fields.List):
@@ -78,7 +79,7 @@ def _table(schema: Schema) -> Iterator[str]:
             yield f"| `{key}` | {_kind(field)} | {needed}{told} |"
 
 
-def _kind(field: fields.Field) -> str:
+def _kind(field: fields.Field[Any]) -> str:
     """Return what a key's value is, in a word."""
     if isinstance(field, fields.List):
         return f"list of {_kind(field.inner)}"
@@ -90,7 +91,7 @@ def _kind(field: fields.Field) -> str:
     return "value"
 
 
-_WORDS: tuple[tuple[type[fields.Field], str], ...] = (
+_WORDS: tuple[tuple[type[fields.Field[Any]], str], ...] = (
     (fields.Nested, "object"),
     (Models, "list or mapping"),
     (Names, "text or list"),
@@ -102,7 +103,7 @@ _WORDS: tuple[tuple[type[fields.Field], str], ...] = (
 )
 
 
-def _inner(field: fields.Field) -> Schema | None:
+def _inner(field: fields.Field[Any]) -> Schema | None:
     """Return the schema of the objects that a field holds, if it holds any."""
     if isinstance(field, Models):
         return ModelSchema()
