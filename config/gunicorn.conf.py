@@ -21,7 +21,7 @@ def _setting(name, default):
 chdir = str(_ROOT)
 wsgi_app = "wsgi:application"
 bind = f"{_setting('LLM_ROUTER_HOST', '0.0.0.0')}:{_setting('LLM_ROUTER_PORT', '8000')}"
-workers = int(_setting("LLM_ROUTER_WORKERS", "1"))
+workers = int(_setting("LLM_ROUTER_WORKERS", _setting("WEB_CONCURRENCY", "1")))
 worker_class = "router.gunicorn_worker.Worker"
 # Streams hold their connection for minutes; beyond this, new ones wait in the backlog.
 worker_connections = int(_setting("LLM_ROUTER_CONNECTIONS", "2000"))

@@ -208,11 +208,11 @@ class _Values:
             self.findings.problem(name, "must be true or false")
         return None if not text else text in _TRUE
 
-    def one_of(self, name: str, choices: tuple[str, ...], flag: str = "") -> str | None:
+    def one_of(self, *names: str, choices: tuple[str, ...], flag: str = "") -> str | None:
         """Return a lower-case word of a list."""
-        text = self.text(name, flag=flag)
+        text = self.text(*names, flag=flag)
         if text is not None and text.lower() not in choices:
-            self.findings.problem(_label((name,), flag), f"must be one of {', '.join(choices)}")
+            self.findings.problem(_label(names, flag), f"must be one of {', '.join(choices)}")
             return None
         return text.lower() if text else None
 
@@ -248,8 +248,8 @@ class _Values:
 def _settings(values: _Values, root: Path, dotenv_text: str) -> Settings:
     """Read every setting; the table of names and defaults."""
     text, flagged = values.text, values.flagged
-    json = values.one_of("LOG_FORMAT", ("text", "json")) == "json"
-    content = values.one_of("ROUTER_AUDIT_LOG_CONTENT", ("none", "preview"))
+    json = values.one_of("LOG_FORMAT", choices=("text", "json")) == "json"
+    content = values.one_of("ROUTER_AUDIT_LOG_CONTENT", choices=("none", "preview"))
     return Settings(
         root=root,
         env=MappingProxyType(dict(values.env)),
@@ -257,7 +257,10 @@ def _settings(values: _Values, root: Path, dotenv_text: str) -> Settings:
         host=text("LLM_ROUTER_HOST", flag="host") or "0.0.0.0",  # noqa: S104
         port=values.whole(8000, 0, 65535, "LLM_ROUTER_PORT", flag="port"),
         workers=values.whole(1, 1, 512, "LLM_ROUTER_WORKERS", "WEB_CONCURRENCY", flag="workers"),
-        log_level=values.one_of("LOG_LEVEL", _LOG_LEVELS, flag="log_level") or "info",
+        log_level=values.one_of(
+            "LLM_ROUTER_LOG_LEVEL", "LOG_LEVEL", choices=_LOG_LEVELS, flag="log_level"
+        )
+        or "info",
         log_format="json" if json else "text",
         config_path=text("ROUTING_CONFIG_PATH", flag="config"),
         config_origin="--config" if values.flags.get("config") else "ROUTING_CONFIG_PATH",

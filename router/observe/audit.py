@@ -22,8 +22,8 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 class Audit(Protocol):
     """Where audit records go."""
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Record an event; `record` has its name under ``event``. Never raises OSError."""
+    def write(self, *records: Mapping[str, Any]) -> None:
+        """Record events; each has its name under ``event``. Never raises OSError."""
         ...
 
     def close(self) -> None:
@@ -41,8 +41,8 @@ class NullAudit:
 
     failures = 0
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Forget the record."""
+    def write(self, *records: Mapping[str, Any]) -> None:
+        """Forget the records."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -99,16 +99,23 @@ class AuditLog:
         """Records lost so far."""
         return self._failures
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Append a record, with ``ts`` (whole seconds), ``event`` and ``ts_ms`` in front."""
+    def write(self, *records: Mapping[str, Any]) -> None:
+        """Append records, with ``ts`` (whole seconds), ``event`` and ``ts_ms`` in front.
+
+        All in one write: a system call costs as much as encoding three records.
+        """
         now_s = self._clock()
-        stamp = {"ts": int(now_s), "event": record["event"], "ts_ms": int(now_s * 1000)}
-        line = encode_line({**stamp, **record})
+        ts, ts_ms = int(now_s), int(now_s * 1000)
+        lines = [
+            encode_line({"ts": ts, "event": record["event"], "ts_ms": ts_ms, **record})
+            for record in records
+        ]
         try:
-            self._append(self._descriptor(now_s), line)
+            self._append(self._descriptor(now_s), b"".join(lines))
         except OSError as exc:
-            self._failures += 1
-            self._on_lost()
+            self._failures += len(lines)
+            for _ in lines:
+                self._on_lost()
             if not 0 <= now_s - self._reported_at_s < _REPORT_S:
                 self._reported_at_s = now_s
                 self._on_failure(exc)

@@ -18,6 +18,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
     multiprocess,
 )
@@ -27,6 +28,9 @@ from router.canonical.usage import Usage
 from router.observe.fields import operation_of
 from router.providers.base import Target
 from router.routing.decision import Attempt, Outcome, RouteDecision
+
+# Several workers have none; a series more for each child, and nobody asks for it.
+disable_created_metrics()
 
 OTHER = "other"
 """Label value for whatever is not known, or too much."""

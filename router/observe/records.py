@@ -1,6 +1,7 @@
 """This module builds the audit events of a request: how it was routed, how it ended.
 
-No event carries words of the prompt, unless a preview is asked for.
+No event carries words of the prompt, unless a preview is asked for. `docs/audit.md` tells
+every event and field: keep it true.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Literal
 
 from router.canonical.events import Event, Failed, MessageStart, MessageStop, UsageSeen
 from router.canonical.usage import Usage
-from router.errors import ClientClosed, RouterError, UpstreamError
+from router.errors import ClientClosed, NoTargetAvailable, RouterError, UpstreamError
 from router.observe import attempt_records, records
 from router.observe.audit import Audit
 from router.observe.fields import Record, RequestFacts
@@ -53,6 +53,7 @@ class Story:
         self._max_attempts = max_attempts
         self._telemetry = telemetry
         self._started_s = clock.monotonic()
+        self._untold: list[Record] = []
         self._decision: RouteDecision | None = None
         self._plan: AttemptPlan | None = None
         self._ttft_ms: float | None = None
@@ -67,39 +68,38 @@ class Story:
     def decided(self, decision: RouteDecision, record: Record) -> None:
         """Note the decision; `record` is its event."""
         self._decision = decision
-        self._audit.write(record)
+        self._untold.append(record)
 
     def planned(self, plan: AttemptPlan) -> None:
         """Note the plan, and what was left out for its health."""
         assert self._decision is not None
         self._plan = plan
-        self._audit.write(records.proxy_start(self._facts, self._decision, plan))
-        for record in attempt_records.skip_records(self._facts, plan):
-            self._audit.write(record)
+        self._untold.append(records.proxy_start(self._facts, self._decision, plan))
+        self._untold += attempt_records.skip_records(self._facts, plan)
 
     def attempt_started(self, target: Target, number: int) -> None:
-        """Tell that a target is called."""
+        """Tell that a target is called, and all that led to it: who waits wants to see why."""
         if self._telemetry is not None:
             self._telemetry.attempt(number, self.elapsed_ms())
-        self._audit.write(
-            attempt_records.proxy_attempt(self._facts, target, number, self._max_attempts)
-        )
+        facts, total = self._facts, self._max_attempts
+        self._untold.append(attempt_records.proxy_attempt(facts, target, number, total))
+        self._tell()
 
     def connected(self, attempt: Attempt) -> None:
         """Tell that a provider's headers came."""
-        self._audit.write(attempt_records.proxy_upstream_connected(self._facts, attempt))
+        self._untold.append(attempt_records.proxy_upstream_connected(self._facts, attempt))
 
     def attempt_failed(self, attempt: Attempt, error: UpstreamError, step: Step) -> None:
         """Tell that an attempt failed, and whether another follows."""
         if error.facts.status is None:
             record = attempt_records.proxy_request_error(self._facts, attempt, self._max_attempts)
-            self._audit.write(record)
+            self._untold.append(record)
         if step.action != "stop":
-            self._audit.write(attempt_records.proxy_retry(self._facts, attempt))
+            self._untold.append(attempt_records.proxy_retry(self._facts, attempt))
 
     def put_aside(self, attempt: Attempt, wait_s: float) -> None:
         """Tell that a 429 puts account and model aside."""
-        self._audit.write(attempt_records.proxy_rate_limited(self._facts, attempt, wait_s))
+        self._untold.append(attempt_records.proxy_rate_limited(self._facts, attempt, wait_s))
 
     def answered(self, target: Target, dropped: tuple[str, ...]) -> None:
         """Note which target answers, and that its first content is here."""
@@ -144,9 +144,9 @@ class Story:
             error_type=error_type,
         )
         if self.target is not None and outcome == "success":
-            self._audit.write(records.proxy_response(self._facts, told))
+            self._untold.append(records.proxy_response(self._facts, told))
         if outcome == "error" and self.attempts and self._plan is not None:
-            self._audit.write(records.proxy_exhausted(self._facts, told, self._plan))
+            self._untold.append(records.proxy_exhausted(self._facts, told, self._plan))
         terminal = records.proxy_terminal(
             self._facts,
             self._decision,
@@ -155,7 +155,8 @@ class Story:
             note=note,
             dropped=self.dropped,
         )
-        self._audit.write(terminal)
+        self._untold.append(terminal)
+        self._tell()
         log_request(self._facts, self._decision, told)
         if self._telemetry is not None:
             self._telemetry.end(told, self._decision)
@@ -165,6 +166,9 @@ class Story:
         if isinstance(error, ClientClosed):
             self.end("client_closed", error.http_status, error.wire_type)
         else:
+            if isinstance(error, NoTargetAvailable) and self._decision and not self.attempts:
+                plan = self._plan or AttemptPlan(())
+                self._untold.append(records.proxy_no_target(self._facts, self._decision, plan))
             constraint = error.metadata.get("constraint")
             note = f"constraint:{constraint}" if constraint else None
             self.end("error", error.http_status, error.code or error.wire_type, note)
@@ -172,6 +176,11 @@ class Story:
     def client_closed(self) -> None:
         """Write the terminal record of a request whose caller left."""
         self.end("client_closed", ClientClosed.status, ClientClosed.type)
+
+    def _tell(self) -> None:
+        """Write what is not on record yet, in one go."""
+        self._audit.write(*self._untold)
+        self._untold.clear()
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request came."""

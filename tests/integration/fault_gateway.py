@@ -25,7 +25,7 @@ PATHS = {
     "responses": "/v1/responses",
     "gemini": "/v1beta/models/{model}:{method}",
 }
-SHORT = "timeouts: {connect_s: 1, first_content_s: 2, idle_s: 2, total_s: 3.5}\n"
+SHORT = "timeouts: {connect_s: 2, first_content_s: 3, idle_s: 3, total_s: 5}\n"
 
 
 class FakeUpstream:

@@ -20,7 +20,7 @@ from fault_gateway import (
 )
 from gateway_process import GatewayProcess
 
-TOTAL_S = 3.5
+TOTAL_S = 5.0
 LEAKS = (
     b"LEAKED",
     PROVIDER_KEY.encode(),
