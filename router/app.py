@@ -186,7 +186,8 @@ def _flask_app(gateway: Gateway, worker: Worker) -> Flask:
 
     @app.before_request
     def identify() -> None:
-        g.request_id = request_id({name.lower(): value for name, value in request.headers.items()})
+        sent = request.headers
+        g.request_id = request_id(sent.get("x-request-id"), sent.get("x-correlation-id"))
         if request.environ.get("RAW_URI", "").startswith("//"):
             # It would be served as if it had one slash: not what a proxy's rules saw.
             raise NotFound("no such path")

@@ -17,6 +17,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from router.config.holder import SnapshotHolder
 from router.config.snapshot import Snapshot
 from router.errors import InvalidRequest, RequestTimeout
+from router.readiness import tell
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +88,11 @@ class Worker:
         """Note that gunicorn runs this worker, and that its master forwards SIGHUP."""
         self._is_managed = True
         self._publish()
+        tell(f"READY=1\nSTATUS=serving configuration {self._holder.current.digest}")
 
     def reload(self) -> None:
         """Swap the configuration; a bad one is logged and changes nothing."""
+        tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         result = self._holder.swap()
         digest = self._holder.current.digest
         self._on_reload(result.error is None)
@@ -101,6 +104,8 @@ class Worker:
         else:
             log.info("configuration loaded", extra={"config": digest, "changed": result.changed})
         self._publish()
+        refused = " (a newer one was refused: see the log)" if result.error else ""
+        tell(f"READY=1\nSTATUS=serving configuration {digest}{refused}")
 
     def reload_all(self) -> Mapping[str, Any]:
         """Reload every worker; return once all run the new configuration.

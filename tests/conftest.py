@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 COMMANDS = {
+    "logrotate": "logrotate",
     "shellcheck": "shellcheck",
     "systemd": "systemd-analyze",
 }

@@ -14,7 +14,8 @@ import orjson
 
 from router.cli.settings import ROOT, in_sentences, read_snapshot
 from router.errors import ConfigError
-from router.observe.audit_reading import Reading, records, stamp_s, time_s
+from router.observe.audit_files import Reading, records, stamp_s, time_s
+from router.observe.audit_read import siblings
 from router.observe.log_analysis import Analysis
 
 _PROGRESS_FROM_BYTES = 20_000_000
@@ -33,7 +34,12 @@ def moment(_: click.Context, __: click.Parameter, value: str | None) -> float | 
 
 
 @click.command("logs")
-@click.option("--path", "paths", multiple=True, help="Audit log, .gz too; may be repeated.")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    help="Audit log, .gz too; may be repeated. Default: the configured one, rotated files too.",
+)
 @click.option("--since", callback=moment, help="Only what is younger: 24h, 7d, 2026-11-23.")
 @click.option("--until", callback=moment, help="Only what is older.")
 @click.option(
@@ -52,12 +58,14 @@ def logs_command(
 ) -> None:
     """Add the audit log up: by model, task and account; what failed, took long, was dear."""
     files = audit_paths(paths, config)
+    if not paths:
+        files = _with_rotated(files[0], since)
     reading, analysis = Reading(), Analysis(top)
     try:
         for record in _shown(files, reading):
             if not (since or until) or _is_within(record, since, until):
                 analysis.add(record)
-    except (OSError, EOFError) as exc:
+    except OSError as exc:
         raise ConfigError([f"the audit log cannot be read: {exc}"]) from exc
     told = {"files": [str(path) for path in files], **analysis.report(reading)}
     if layout == "json":
@@ -81,6 +89,11 @@ def audit_paths(paths: tuple[str, ...], config: str | None) -> list[Path]:
     if absent:
         raise ConfigError(absent)
     return found
+
+
+def _with_rotated(path: Path, since: float | None) -> list[Path]:
+    """Return a log and its rotated files, but for those that end before the time asked for."""
+    return [file for file in siblings(path) if since is None or file.stat().st_mtime >= since]
 
 
 def _shown(files: list[Path], reading: Reading) -> Iterator[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ import orjson
 
 from router.cli.logs import audit_paths
 from router.cli.settings import in_sentences
-from router.observe.audit_reading import stamp_s
+from router.observe.audit_files import stamp_s
 from router.observe.audit_tail import follow, last_lines
 
 _WAIT_S = 0.25

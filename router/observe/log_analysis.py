@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from router.observe.audit_reading import Reading, stamp_s
+from router.observe.audit_files import Reading, stamp_s
 from router.observe.fields import cost_text
 from router.observe.sketch import Sketch
 

@@ -9,8 +9,8 @@ workers of a host are summed up; the directory must be empty at start.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -26,11 +26,12 @@ from prometheus_client import (
 from router import __version__
 from router.canonical.usage import Usage
 from router.observe.fields import operation_of
+from router.observe.metrics_family import Child, Family
 from router.providers.base import Target
 from router.routing.decision import Attempt, Outcome, RouteDecision
 
 # Several workers have none; a series more for each child, and nobody asks for it.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 OTHER = "other"
 """Label value for whatever is not known, or too much."""
@@ -38,7 +39,6 @@ OTHER = "other"
 BreakerState = Literal["closed", "half_open", "open"]
 
 _MAX_VALUES = 100
-_MAX_CHILDREN = 4096
 _MODEL_LABELS = frozenset({"model", "gen_ai_request_model"})
 _BREAKER_LEVELS = {"closed": 0, "half_open": 1, "open": 2}
 # OpenTelemetry's names for what an endpoint does; all others chat.
@@ -52,36 +52,6 @@ _TTFT_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 60, 120)
 _OVERHEAD_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
 # The boundaries that OpenTelemetry's GenAI conventions ask for.
 _TOKENS = tuple(4**power for power in range(14))
-
-Child = TypeVar("Child", Counter, Gauge, Histogram)
-
-
-class _Family(Generic[Child]):
-    """One metric by its labels; its children are found again without prometheus_client."""
-
-    def __init__(self, metric: Child, labels: Iterable[str], bound: Callable[[str, str], str]):
-        self._metric: Child = metric
-        self._labels = tuple(labels)
-        self._bound = bound
-        self._children: dict[tuple[str, ...], Child] = {}
-
-    def of(self, *values: str) -> Child:
-        """Return the child of label values, each replaced by what its label may say."""
-        child = self._children.get(values)
-        if child is None:
-            bound = (self._bound(*pair) for pair in zip(self._labels, values, strict=True))
-            child = self._metric.labels(*bound)
-            if len(self._children) < _MAX_CHILDREN:
-                self._children[values] = child
-        return child
-
-    def only(self, child: Child) -> None:
-        """Take the child that has no labels."""
-        self._children[()] = child
-
-    def forget(self) -> None:
-        """Ask anew what labels may say: the configuration has changed."""
-        self._children.clear()
 
 
 class Metrics:
@@ -104,7 +74,7 @@ class Metrics:
         self._model_label = model_label
         self._multiprocess_dir = multiprocess_dir
         self._seen: dict[str, set[str]] = {}
-        self._families: list[_Family[Any]] = []
+        self._families: list[Family[Any]] = []
         self._registry = CollectorRegistry()
         self._requests = self._counter(
             "router_requests",
@@ -288,27 +258,27 @@ class Metrics:
             seen.add(value)
         return value
 
-    def _counter(self, name: str, told: str, labels: tuple[str, ...] = ()) -> _Family[Counter]:
+    def _counter(self, name: str, told: str, labels: tuple[str, ...] = ()) -> Family[Counter]:
         """Define a counter; its name is told with ``_total``."""
         return self._family(Counter(name, told, labels, registry=self._registry), labels)
 
     def _gauge(
         self, name: str, told: str, labels: tuple[str, ...], mode: Literal["livesum", "livemax"]
-    ) -> _Family[Gauge]:
+    ) -> Family[Gauge]:
         """Define a gauge, and how the workers' values make one."""
         gauge = Gauge(name, told, labels, registry=self._registry, multiprocess_mode=mode)
         return self._family(gauge, labels)
 
     def _histogram(
         self, name: str, told: str, labels: tuple[str, ...], buckets: tuple[float, ...]
-    ) -> _Family[Histogram]:
+    ) -> Family[Histogram]:
         """Define a histogram by the upper bounds of its buckets."""
         histogram = Histogram(name, told, labels, registry=self._registry, buckets=buckets)
         return self._family(histogram, labels)
 
-    def _family(self, metric: Child, labels: tuple[str, ...]) -> _Family[Child]:
+    def _family(self, metric: Child, labels: tuple[str, ...]) -> Family[Child]:
         """Keep a metric; without labels it is its own only child."""
-        family = _Family(metric, labels, self._bounded)
+        family = Family(metric, labels, self._bounded)
         if labels:
             self._families.append(family)
         else:

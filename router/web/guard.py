@@ -73,7 +73,9 @@ def admit(gateway: Gateway, auth: IngressAuth, credentials: Credentials) -> Admi
         assert auth.oauth is not None
         return gateway.verify_jwt(token, auth.oauth)
 
-    return authenticate(credentials, auth, _peer(auth), verify)
+    # Where a key is needed, who asks from where makes no difference.
+    peer = Peer("", is_loopback=False) if auth.required else _peer(auth)
+    return authenticate(credentials, auth, peer, verify)
 
 
 def admin_only(gateway: Gateway) -> None:

@@ -15,12 +15,11 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _MAX_VALUE_CHARS = 512
 
 
-def request_id(headers: Mapping[str, str]) -> str:
-    """Return the caller's id of a request if it is sane, else a new one."""
-    for name in ("x-request-id", "x-correlation-id"):
-        sent = headers.get(name, "")
-        if _SANE_ID.fullmatch(sent):
-            return sent
+def request_id(*sent: str | None) -> str:
+    """Return the first of the caller's ids of a request that is sane, else a new one."""
+    for candidate in sent:
+        if candidate and _SANE_ID.fullmatch(candidate):
+            return candidate
     return str(uuid.uuid4())
 
 

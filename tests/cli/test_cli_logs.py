@@ -1,8 +1,11 @@
 """``open-llm-router logs`` and ``tail``, as they are typed."""
 
+import gzip
 import json
+import os
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from router.cli.main import main
@@ -61,6 +64,29 @@ def test_the_report_for_programs_is_json(tmp_path: Path) -> None:
     report = json.loads(run(tmp_path / "a.jsonl", "logs", "--format", "json").stdout)
     assert report["total"]["requests"] == 2
     assert report["total"]["cost_usd"] == "0.1"
+
+
+def test_without_a_path_the_rotated_files_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "a.jsonl"
+    line = json.dumps(RECORD).encode() + b"\n"
+    log.write_bytes(line)
+    (tmp_path / "a.jsonl.1").write_bytes(line)
+    (tmp_path / "a.jsonl.2.gz").write_bytes(gzip.compress(line))
+    os.utime(tmp_path / "a.jsonl.2.gz", (0, 0))
+    monkeypatch.setenv("ROUTER_AUDIT_LOG_PATH", str(log))
+    (tmp_path / "router.yaml").write_text(
+        "models: [m]\naccounts: [{name: demo, provider: demo, kind: demo}]\n"
+    )
+
+    def requests(*span: str) -> int:
+        words = ["logs", "--format", "json", "-c", str(tmp_path / "router.yaml"), *span]
+        count: int = json.loads(CliRunner().invoke(main, words).stdout)["total"]["requests"]
+        return count
+
+    assert requests() == 3
+    assert requests("--since", "1990-01-01") == 2
 
 
 def test_since_and_until_cut_the_time(tmp_path: Path) -> None:

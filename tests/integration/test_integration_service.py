@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import grp
+import json
 import os
+import pwd
 import re
+import shlex
 import signal
 import socket
+import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from gateway_process import CHECKOUT, GatewayProcess
+
+from router.observe.audit import AuditLog
+from router.readiness import VARIABLE, tell
 
 UNIT = CHECKOUT / "systemd" / "open-llm-router.service"
 
@@ -49,18 +59,139 @@ def test_the_unit_gives_streams_longer_than_the_server_does() -> None:
     assert int(stop[1]) > int(graceful[1])
 
 
-def test_the_server_tells_systemd_that_it_is_ready(tmp_path: Path) -> None:
+@contextmanager
+def listening() -> Iterator[tuple[str, socket.socket]]:
+    """Stand for systemd: the name of a socket, and its end."""
     # A socket's path may have some 100 bytes: shorter than many a temporary directory.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         name = f"\0open-llm-router-test-{os.getpid()}"
         listener.bind(name)
         listener.settimeout(30)
-        gateway = GatewayProcess(tmp_path, NOTIFY_SOCKET=name.replace("\0", "@"))
+        yield name.replace("\0", "@"), listener
+
+
+def test_systemd_is_told_when_a_worker_serves_and_of_each_reload(tmp_path: Path) -> None:
+    with listening() as (name, listener):
+        gateway = GatewayProcess(tmp_path, NOTIFY_SOCKET=name)
         try:
-            assert listener.recv(4096).startswith(b"READY=1")
+            first = listener.recv(4096)
+            assert first.startswith(b"READY=1\nSTATUS=serving configuration ")
+            # Not gunicorn's master, which has no worker yet, spoke first: one answers at once.
+            assert gateway.request("GET", "/readyz", timeout=5).status_code == 200
+            gateway.signal(signal.SIGHUP)
+            assert listener.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert listener.recv(4096) == first
+            gateway.write_config("models: {")
+            gateway.signal(signal.SIGHUP)
+            assert listener.recv(4096).startswith(b"RELOADING=1")
+            assert listener.recv(4096) == first + b" (a newer one was refused: see the log)"
         finally:
-            gateway.process.send_signal(signal.SIGTERM)
             gateway.stop()
+
+
+def test_systemd_is_not_told_ready_where_no_worker_comes_up(tmp_path: Path) -> None:
+    with listening() as (name, listener):
+        gateway = GatewayProcess(tmp_path, "models: {", NOTIFY_SOCKET=name)
+        try:
+            assert gateway.process.wait(30) != 0
+            listener.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                listener.recv(4096)
+        finally:
+            gateway.stop()
+
+
+@pytest.mark.parametrize("address", ["", "vsock:2:1", "/nowhere/to/be/found", "@nobody-listens"])
+def test_a_service_that_cannot_tell_serves_all_the_same(address: str) -> None:
+    assert not tell("READY=1", {VARIABLE: address})
+
+
+def exec_reload(unit: str) -> list[str]:
+    return re.findall(r"^ExecReload=(.*)$", unit, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(0, True), (1, True), (2, False)])
+def test_a_reload_is_refused_where_the_check_says_that_the_file_cannot_be_used(
+    tmp_path: Path, code: int, goes_on: bool
+) -> None:
+    check, hup = exec_reload(UNIT.read_text())
+    assert hup == "/bin/kill -HUP $MAINPID"
+    command = tmp_path / ".venv" / "bin" / "open-llm-router"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\necho "$@"\nexit {code}\n')
+    command.chmod(0o755)
+    # systemd takes quotes away, and two $ for one.
+    done = subprocess.run(
+        shlex.split(check.replace("$$", "$")),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0, done.stderr) == (goes_on, "check\n")
+
+
+@pytest.mark.needs("systemd")
+@pytest.mark.parametrize("kind", ["sysusers", "tmpfiles"])
+def test_systemd_takes_the_rules(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    user = "open-llm-router:x:990:990::/:/bin/false\n"
+    if kind == "tmpfiles":
+        (tmp_path / "etc" / "passwd").write_text("root:x:0:0::/:/bin/sh\n" + user)
+        (tmp_path / "etc" / "group").write_text("root:x:0:\nopen-llm-router:x:990:\n")
+    verb = ["--create"] if kind == "tmpfiles" and os.getuid() == 0 else []
+    rules = CHECKOUT / "systemd" / f"{kind}.conf"
+    done = subprocess.run(
+        [f"systemd-{kind}", f"--root={tmp_path}", *verb, str(rules)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if kind == "sysusers" and os.getuid() != 0:
+        pytest.skip("making users needs root")
+    assert done.returncode == 0, done.stderr
+    if kind == "sysusers":
+        assert "open-llm-router" in (tmp_path / "etc" / "passwd").read_text()
+    elif verb:
+        modes = {
+            name: stat.S_IMODE((tmp_path / name / "open-llm-router").stat().st_mode)
+            for name in ("etc", "var/lib", "var/log")
+        }
+        assert modes == {"etc": 0o750, "var/lib": 0o700, "var/log": 0o750}
+
+
+@pytest.mark.needs("logrotate")
+def test_the_audit_log_is_rotated_and_loses_nothing(tmp_path: Path) -> None:
+    audit = tmp_path / "router_decisions.jsonl"
+    me = f"{pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name}"
+    rules = tmp_path / "logrotate.conf"
+    text = (CHECKOUT / "systemd" / "logrotate.conf").read_text()
+    text = text.replace("/var/log/open-llm-router", str(tmp_path))
+    rules.write_text(text.replace("su open-llm-router open-llm-router", f"su {me}"))
+    rules.chmod(0o644)
+    tmp_path.chmod(0o750)
+    now_s = [0.0]
+    log = AuditLog(audit, lambda: now_s[0], lambda error: pytest.fail(str(error)))
+    log.write({"event": "before"})
+    done = subprocess.run(
+        ["logrotate", "--force", "--state", str(tmp_path / "state"), str(rules)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not audit.exists()
+    log.write({"event": "at once"})  # the gateway has not looked yet
+    now_s[0] = 2.0
+    log.write({"event": "after"})
+    log.close()
+    (renamed,) = tmp_path.glob("router_decisions.jsonl-*")
+    assert events(renamed) == ["before", "at once"]
+    assert events(audit) == ["after"]
+
+
+def events(path: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in path.read_text().splitlines()]
 
 
 @pytest.mark.needs("shellcheck")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.observe.audit_reading import Reading, records
+from router.observe.audit_files import Reading, records
 from router.observe.log_analysis import Analysis
 from router.observe.sketch import Sketch
 
@@ -137,3 +137,14 @@ def test_compressed_files_are_read_and_progress_is_of_the_disk(tmp_path: Path) -
     assert sum(1 for _ in records([packed, plain], reading, steps.append)) == 20_000
     assert sum(steps) == reading.read_bytes == plain.stat().st_size + packed.stat().st_size
     assert len(steps) >= 4
+
+
+@pytest.mark.parametrize("harm", [slice(0, -9), slice(0, 40), slice(5, None)])
+def test_of_a_damaged_file_is_read_what_can_be(tmp_path: Path, harm: slice) -> None:
+    line = json.dumps(terminal()).encode() + b"\n"
+    damaged, good = tmp_path / "a.1.gz", tmp_path / "a"
+    damaged.write_bytes(gzip.compress(line * 5)[harm])
+    good.write_bytes(line)
+    reading = Reading()
+    assert 1 <= sum(1 for _ in records([damaged, good], reading)) <= 6
+    assert reading.broken >= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,20 +54,23 @@ def records(
     Raises
     ------
     OSError
-        A file cannot be read, or is compressed and damaged.
+        A file cannot be read.
     """
     for path in paths:
         before = reading.read_bytes
         with path.open("rb") as source:
-            for line in _lines(source, path):
-                reading.lines += 1
-                if reading.lines % _TELL_EVERY_LINES == 0:
-                    progress(_advance(reading, before, source))
-                record = _parsed(line)
-                if record is None:
-                    reading.broken += 1
-                else:
-                    yield record
+            try:
+                for line in _lines(source, path):
+                    reading.lines += 1
+                    if reading.lines % _TELL_EVERY_LINES == 0:
+                        progress(_advance(reading, before, source))
+                    record = _parsed(line)
+                    if record is None:
+                        reading.broken += 1
+                    else:
+                        yield record
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                reading.broken += 1  # damaged, or just being compressed: the rest is lost
             progress(_advance(reading, before, source))
 
 
