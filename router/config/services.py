@@ -209,7 +209,8 @@ SERVICES: tuple[Service, ...] = (
         "llamacpp",
         "http://localhost:8080/v1",
         also=("llama.cpp", "llama_cpp", "llama-cpp", "llamafile"),
-        responses_api=True,
+        # Its /responses leaves out content_index, which OpenAI's SDKs need: bridged.
+        responses_api=False,
         is_local=True,
     ),
     Service("cerebras", "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), is_reseller=True),
