@@ -14,6 +14,7 @@ from router.cli.explain import explain_command
 from router.cli.logs import logs_command
 from router.cli.plan import plan_command
 from router.cli.routes import routes_command
+from router.cli.scan import scan_command
 from router.cli.serve import SERVER_OPTIONS, serve
 from router.cli.tail import tail_command
 from router.cli.why import why_command
@@ -50,5 +51,6 @@ main.add_command(explain_command)
 main.add_command(logs_command)
 main.add_command(plan_command)
 main.add_command(routes_command)
+main.add_command(scan_command)
 main.add_command(tail_command)
 main.add_command(why_command)

@@ -108,7 +108,7 @@ def add_account(
                 if key in given or value is not None:
                     draft.set(("accounts", index, key), value)
             draft.append(("accounts", index, "models"), qualified)
-        _add_models(draft, qualified)
+        add_models(draft, qualified)
         if set_default and qualified:
             draft.set(("default_model",), qualified[0])
 
@@ -126,7 +126,7 @@ def add_model(model: str, account: str | None, set_default: bool) -> Edit:
                 names = ", ".join(_account_names(draft)) or "none yet"
                 raise ConfigError([f'there is no account "{account}"; there are: {names}'])
             draft.append(("accounts", index, "models"), [model])
-        _add_models(draft, [model])
+        add_models(draft, [model])
         if set_default:
             draft.set(("default_model",), model)
 
@@ -138,7 +138,7 @@ def set_route(task: str, tier: str, models: Sequence[str]) -> Edit:
 
     def edit(draft: Draft) -> None:
         draft.set(("task_routes", task, tier), list(models))
-        _add_models(draft, models)
+        add_models(draft, models)
 
     return edit
 
@@ -151,7 +151,7 @@ def set_fallbacks(models: Sequence[str], append: bool) -> Edit:
             draft.append(("fallback_models",), models)
         else:
             draft.set(("fallback_models",), list(models))
-        _add_models(draft, models)
+        add_models(draft, models)
 
     return edit
 
@@ -162,7 +162,7 @@ def set_profile(model: str, values: Mapping[str, float]) -> Edit:
     def edit(draft: Draft) -> None:
         for key, value in values.items():
             draft.set(("model_profiles", model, key), value)
-        _add_models(draft, [model])
+        add_models(draft, [model])
 
     return edit
 
@@ -174,7 +174,7 @@ def set_candidates(task: str, models: Sequence[str], enable: bool) -> Edit:
         draft.set(("learned_routing", "task_candidates", task), list(models))
         if enable:
             draft.set(("learned_routing", "enabled"), True)
-        _add_models(draft, models)
+        add_models(draft, models)
 
     return edit
 
@@ -219,7 +219,7 @@ def summary(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_models(draft: Draft, models: Sequence[str]) -> None:
+def add_models(draft: Draft, models: Sequence[str]) -> None:
     """Add to the root's models, a list or a mapping; a LiteLLM file has its model_list."""
     if draft.is_litellm:
         return

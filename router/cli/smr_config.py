@@ -55,8 +55,14 @@ _PROFILE_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
-    """What stands before the verb."""
+class Options:
+    """What stands before the verb.
+
+    Attributes
+    ----------
+    reload : bool
+        Have a running gateway read the file afterwards.
+    """
 
     path: Path
     dry_run: bool
@@ -105,7 +111,7 @@ class _Feature(click.ParamType[tuple[str, float]]):
 @click.pass_context
 def main(context: click.Context, path: Path, dry_run: bool, reload: bool) -> None:
     """Edit the routing configuration; comments and order stay as they are."""
-    context.obj = _Options(path, dry_run, reload)
+    context.obj = Options(path, dry_run, reload)
 
 
 def _account_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,7 +140,7 @@ def _profile_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--disabled", is_flag=True, help="Keep it, and do not use it.")
 @click.pass_obj
 @in_sentences
-def add_account(options: _Options, /, **given: Any) -> None:
+def add_account(options: Options, /, **given: Any) -> None:
     """Add an account, or change the one of that name."""
     edit = router_edits.add_account(
         name=given.pop("name"),
@@ -145,7 +151,7 @@ def add_account(options: _Options, /, **given: Any) -> None:
         set_default=given.pop("set_default"),
         fields=_given(given),
     )
-    _carry_out(options, edit)
+    carry_out(options, edit)
 
 
 @main.command("add-model")
@@ -154,9 +160,9 @@ def add_account(options: _Options, /, **given: Any) -> None:
 @click.option("--set-default", is_flag=True, help="Make it the default.")
 @click.pass_obj
 @in_sentences
-def add_model(options: _Options, model: str, account: str | None, set_default: bool) -> None:
+def add_model(options: Options, model: str, account: str | None, set_default: bool) -> None:
     """Add a model."""
-    _carry_out(options, router_edits.add_model(model, account, set_default))
+    carry_out(options, router_edits.add_model(model, account, set_default))
 
 
 @main.command("set-route")
@@ -165,9 +171,9 @@ def add_model(options: _Options, model: str, account: str | None, set_default: b
 @click.option("--model", "models", required=True, type=_Names(), help="Best first, by commas.")
 @click.pass_obj
 @in_sentences
-def set_route(options: _Options, task: str, tier: str, models: tuple[str, ...]) -> None:
+def set_route(options: Options, task: str, tier: str, models: tuple[str, ...]) -> None:
     """Set the models of one task and tier."""
-    _carry_out(options, router_edits.set_route(task, tier, models))
+    carry_out(options, router_edits.set_route(task, tier, models))
 
 
 @main.command("set-fallbacks")
@@ -175,9 +181,9 @@ def set_route(options: _Options, task: str, tier: str, models: tuple[str, ...]) 
 @click.option("--append", is_flag=True, help="Add to those that are there.")
 @click.pass_obj
 @in_sentences
-def set_fallbacks(options: _Options, models: tuple[str, ...], append: bool) -> None:
+def set_fallbacks(options: Options, models: tuple[str, ...], append: bool) -> None:
     """Set the models that are tried after those of a route."""
-    _carry_out(options, router_edits.set_fallbacks(models, append))
+    carry_out(options, router_edits.set_fallbacks(models, append))
 
 
 @main.command("set-profile")
@@ -185,9 +191,9 @@ def set_fallbacks(options: _Options, models: tuple[str, ...], append: bool) -> N
 @_profile_options
 @click.pass_obj
 @in_sentences
-def set_profile(options: _Options, /, model: str, **given: float | None) -> None:
+def set_profile(options: Options, /, model: str, **given: float | None) -> None:
     """Set what is said of a model: quality, cost, latency, failures."""
-    _carry_out(options, router_edits.set_profile(model, _given(given)))
+    carry_out(options, router_edits.set_profile(model, _given(given)))
 
 
 @main.command("set-candidates")
@@ -196,9 +202,9 @@ def set_profile(options: _Options, /, model: str, **given: float | None) -> None
 @click.option("--enable", is_flag=True, help="Also switch learned routing on.")
 @click.pass_obj
 @in_sentences
-def set_candidates(options: _Options, task: str, models: tuple[str, ...], enable: bool) -> None:
+def set_candidates(options: Options, task: str, models: tuple[str, ...], enable: bool) -> None:
     """Set the further models that learned routing considers for a task."""
-    _carry_out(options, router_edits.set_candidates(task, models, enable))
+    carry_out(options, router_edits.set_candidates(task, models, enable))
 
 
 @main.command("set-learned")
@@ -213,7 +219,7 @@ def set_candidates(options: _Options, task: str, models: tuple[str, ...], enable
 @click.pass_obj
 @in_sentences
 def set_learned(
-    options: _Options,
+    options: Options,
     /,
     features: tuple[tuple[str, float], ...],
     clear_features: bool,
@@ -222,13 +228,13 @@ def set_learned(
     """Set how learned routing weighs its candidates."""
     weights = {name: given.pop(f"utility_{name}") for name in ("cost", "latency", "failure")}
     edit = router_edits.set_learned(_given(given), _given(weights), dict(features), clear_features)
-    _carry_out(options, edit)
+    carry_out(options, edit)
 
 
 @main.command("show")
 @click.pass_obj
 @in_sentences
-def show(options: _Options) -> None:
+def show(options: Options) -> None:
     """Print a summary of the file."""
     with locked(options.path) as file:
         if file.is_new:
@@ -258,8 +264,14 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _carry_out(options: _Options, edit: Edit) -> None:
-    """Edit the file: nothing is written unless the result is a good configuration."""
+def carry_out(options: Options, edit: Edit) -> None:
+    """Edit the file: nothing is written unless the result is a good configuration.
+
+    Raises
+    ------
+    ConfigError
+        It is none, or the file cannot be edited.
+    """
     with locked(options.path) as file:
         before = SKELETON if file.is_new else file.text
         document = _document(before, options.path)

@@ -107,15 +107,7 @@ def _tell_refusal(gateway: Gateway, error: RouterError) -> None:
         principal=admission.principal if admission else None,
         config_digest=snapshot.digest,
     )
-    story = Story(
-        gateway.audit(snapshot),
-        gateway.clock,
-        facts,
-        None,
-        snapshot.retry.max_attempts,
-        telemetry=telemetry(gateway, snapshot),
-    )
-    story.failed(error)
+    Story.begin(gateway, snapshot, facts, None, telemetry(gateway, snapshot)).failed(error)
 
 
 def _translated(error: HTTPException) -> RouterError:

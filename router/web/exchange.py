@@ -149,14 +149,7 @@ def _serve(
 ) -> Response:
     """Route a call, dispatch it and answer; the story is told whatever happens."""
     counted = telemetry(gateway, call.snapshot)
-    story = Story(
-        gateway.audit(call.snapshot),
-        gateway.clock,
-        call.facts,
-        call.controls.requested,
-        call.snapshot.retry.max_attempts,
-        telemetry=counted,
-    )
+    story = Story.begin(gateway, call.snapshot, call.facts, call.controls.requested, counted)
     g.story_begun = True
     counted.begin()
     watch = gateway.watch(request.environ.get("gunicorn.socket"))

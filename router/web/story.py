@@ -8,6 +8,7 @@ from typing import Literal
 
 from router.canonical.events import Event, Failed, MessageStart, MessageStop, UsageSeen
 from router.canonical.usage import Usage
+from router.config.snapshot import Snapshot
 from router.errors import ClientClosed, NoTargetAvailable, RouterError, UpstreamError
 from router.observe import attempt_records, records
 from router.observe.audit import Audit
@@ -16,7 +17,7 @@ from router.observe.logs import log_request
 from router.providers.base import Target
 from router.routing.decision import Attempt, AttemptPlan, Outcome, RouteDecision
 from router.routing.retry import Step
-from router.web.gateway import Clock
+from router.web.gateway import Clock, Gateway
 from router.web.telemetry import Telemetry
 
 OutcomeName = Literal["success", "error", "interrupted", "client_closed"]
@@ -64,6 +65,19 @@ class Story:
         self.dropped: tuple[str, ...] = ()
         self.usage: Usage | None = None
         self.cost_usd: Decimal | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        gateway: Gateway,
+        snapshot: Snapshot,
+        facts: RequestFacts,
+        requested: str | None,
+        telemetry: Telemetry | None = None,
+    ) -> Story:
+        """Return the story of a request that a snapshot serves."""
+        audit, attempts = gateway.audit(snapshot), snapshot.retry.max_attempts
+        return cls(audit, gateway.clock, facts, requested, attempts, telemetry)
 
     def decided(self, decision: RouteDecision, record: Record) -> None:
         """Note the decision; `record` is its event."""

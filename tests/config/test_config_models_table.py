@@ -108,7 +108,7 @@ def test_no_name_means_two_services() -> None:
         ("ollama", True),
         ("lm_studio", True),
         ("hosted_vllm", True),
-        ("llamacpp", True),
+        ("llamacpp", False),
         ("mistral", False),
         ("together_ai", False),
         ("fireworks_ai", False),

@@ -360,3 +360,20 @@ def test_a_passthrough_account_gets_the_callers_own_credential(tmp_path: Path) -
     assert alone.status_code == 401
     assert "x-router-key" in alone.get_json()["error"]["message"]
     assert len(responses.calls) == 1
+
+
+@responses.activate
+def test_tokens_are_counted_by_the_provider_or_estimated_and_marked(tmp_path: Path) -> None:
+    responses.post(THIRD + "/count_tokens", json={"input_tokens": 42})
+    app = client(tmp_path)
+    messages = [{"role": "user", "content": "Hi there, how are you?"}]
+    asked = app.post("/v1/messages/count_tokens", json={"model": "claude", "messages": messages})
+    guess = app.post("/v1/messages/count_tokens", json={"model": "small", "messages": messages})
+    unknown = app.post("/v1/messages/count_tokens", json={"model": "none", "messages": messages})
+    assert asked.get_json() == {"input_tokens": 42}
+    assert "x-router-estimated" not in asked.headers
+    assert guess.get_json()["input_tokens"] > 0
+    assert guess.headers["x-router-estimated"] == "true"
+    assert unknown.status_code == 404
+    ends = [record for record in audit(tmp_path) if record["event"] == "proxy_terminal"]
+    assert [end["status"] for end in ends] == [200, 200, 404]
