@@ -45,6 +45,11 @@ accesslog = None
 
 Path(pidfile).parent.mkdir(parents=True, exist_ok=True)
 
+# gunicorn would tell systemd READY=1 before there is a worker; the first one that serves does
+# (router.readiness). Under another name its workers still find the socket.
+if "NOTIFY_SOCKET" in os.environ:
+    os.environ["ROUTER_NOTIFY_SOCKET"] = os.environ.pop("NOTIFY_SOCKET")
+
 
 # As router.config.settings has it; systemd gives several directories separated by colons.
 _STATE = _ROOT / _setting("ROUTER_STATE_DIR", _setting("STATE_DIRECTORY", "run").split(":")[0])

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from flask import Flask, g, request
+from flask import Flask
 
 from router.auth.jwks import JwksCache
 from router.auth.jwt import verify
+from router.background import Discovered, discover_ollama, watch_local_models
 from router.canonical.principal import Principal
 from router.canonical.prompt import PromptView
 from router.config.holder import SnapshotHolder
@@ -23,7 +24,7 @@ from router.config.known_secrets import secrets_of
 from router.config.last_good import load_and_keep, load_or_last_good
 from router.config.settings import Settings
 from router.config.snapshot import OAuthIngress, Snapshot
-from router.errors import ConfigError, NotFound
+from router.errors import ConfigError
 from router.observe.audit import Audit, AuditLog, NullAudit
 from router.observe.logs import configure_logging, install_redaction
 from router.observe.metrics import OTHER, Metrics
@@ -40,40 +41,19 @@ from router.upstream.credentials import Credentials
 from router.upstream.demo import DemoAdapter
 from router.upstream.dispatch import Dispatcher
 from router.upstream.fetch import Fetcher
-from router.upstream.local_models import loaded_targets
 from router.upstream.transport import Transport
 from router.upstream.trial import Books, Clocks
 from router.upstream.watch import ClientWatch
-from router.web import (
-    chat,
-    completions,
-    embeddings,
-    errors,
-    gemini,
-    health,
-    messages,
-    metrics,
-    models,
-    openapi,
-    passthrough,
-    status,
-)
-from router.web.admin import routes as admin
+from router.web.application import flask_app
 from router.web.breaker_gauges import BreakerGauges
 from router.web.gateway import Clock, Gateway, Once
-from router.web.guard import Guard
-from router.web.headers import request_id
 from router.worker import Worker, in_background, read_body
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 _POOL_SIZE = 2000
-_DISCOVER_EVERY_S = 60.0
 _SHOW_BREAKERS_EVERY_S = 5.0
-_LOADED_EVERY_S = 10.0
-
-Discovered = dict[str, tuple[str, ...]]
 
 
 def create_app(
@@ -122,10 +102,13 @@ def create_app(
         named = at_start.service_name, at_start.otlp_endpoint
         gateway = replace(gateway, tracing=open_tracing(*named, time.time))
     in_background(BreakerGauges(gateway.health, holder, counted).show, _SHOW_BREAKERS_EVERY_S)
-    _watch_local_models(holder, fetcher, gateway.health)
+    watch_local_models(holder, fetcher, gateway.health)
     if holder.current.source.kind == "environment":
-        _discover_ollama(holder, fetcher, discovered, worker)
-    return _flask_app(gateway, worker)
+        discover_ollama(holder, fetcher, discovered, worker)
+    app = flask_app(gateway)
+    app.extensions["gateway"] = gateway
+    app.extensions["worker"] = worker
+    return app
 
 
 def _first_then(first: Snapshot, load_again: Callable[[], Snapshot]) -> Callable[[], Snapshot]:
@@ -177,46 +160,6 @@ def _gateway(
     )
 
 
-def _flask_app(gateway: Gateway, worker: Worker) -> Flask:
-    """Return the Flask application with all routes."""
-    app = Flask("router", static_folder=None)
-    app.url_map.merge_slashes = False
-    app.extensions["gateway"] = gateway
-    app.extensions["worker"] = worker
-
-    @app.before_request
-    def identify() -> None:
-        sent = request.headers
-        g.request_id = request_id(sent.get("x-request-id"), sent.get("x-correlation-id"))
-        if request.environ.get("RAW_URI", "").startswith("//"):
-            # It would be served as if it had one slash: not what a proxy's rules saw.
-            raise NotFound("no such path")
-
-    errors.install(app, gateway)
-
-    def is_open(endpoint: str | None) -> bool:
-        is_public_metrics = endpoint == metrics.ENDPOINT and gateway.holder.current.metrics.public
-        return endpoint in health.OPEN_ENDPOINTS or is_public_metrics
-
-    Guard(gateway).protect(app, is_open)
-    for blueprint in (
-        chat.blueprint(gateway),
-        messages.blueprint(gateway),
-        gemini.blueprint(gateway),
-        completions.blueprint(gateway),
-        embeddings.blueprint(gateway),
-        models.blueprint(),
-        status.blueprint(gateway),
-        admin.blueprint(gateway),
-        health.blueprint(gateway),
-        metrics.blueprint(gateway),
-        openapi.blueprint(),
-        passthrough.blueprint(gateway),
-    ):
-        app.register_blueprint(blueprint)
-    return app
-
-
 def _known_secrets(holder: SnapshotHolder) -> Callable[[], tuple[str, ...]]:
     """Return a function that lists the secrets in force, gathered once for each snapshot."""
     gathered: tuple[Snapshot | None, tuple[str, ...]] = (None, ())
@@ -256,17 +199,6 @@ def _affinities(settings: Settings, state_dir: Path) -> tuple[SharedAffinities, 
     except ValueError:
         # Not in the library's words: they may quote the URL, password and all.
         raise ConfigError(["REDIS_URL: is not the URL of a Redis (redis://…)"]) from None
-
-
-def _watch_local_models(holder: SnapshotHolder, fetcher: Fetcher, health: Health) -> None:
-    """Ask local servers, now and then, which models they have in memory."""
-
-    def ask() -> None:
-        found = loaded_targets(holder.current, fetcher.get)
-        health.loaded.clear()
-        health.loaded.update(found)
-
-    in_background(ask, _LOADED_EVERY_S)
 
 
 def _model_label(holder: SnapshotHolder) -> Callable[[str], str]:
@@ -309,23 +241,6 @@ def _jwt_verifier(fetcher: Fetcher) -> Callable[[str, OAuthIngress], Principal]:
         return verify(token, oauth, jwks, time.time())
 
     return verified
-
-
-def _discover_ollama(
-    holder: SnapshotHolder, fetcher: Fetcher, discovered: Discovered, worker: Worker
-) -> None:
-    """Ask Ollamas for their models in the background; a change is a reload."""
-    ollamas = [a for a in holder.current.accounts.values() if a.provider == "ollama"]
-
-    def ask() -> None:
-        found = {account.name: fetcher.ollama_models(account) for account in ollamas}
-        news = {name: models for name, models in found.items() if models}
-        if any(discovered.get(name) != models for name, models in news.items()):
-            discovered.update(news)
-            worker.reload()
-
-    if ollamas:
-        in_background(ask, _DISCOVER_EVERY_S)
 
 
 def _say_what_runs(snapshot: Snapshot, refused: ConfigError | None) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 COMMANDS = {
     "logrotate": "logrotate",
+    "pm2": "pm2",
+    "postgresql": "psql",
     "shellcheck": "shellcheck",
     "systemd": "systemd-analyze",
 }

@@ -29,7 +29,7 @@ FLOORS = (
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
 # They wire the floors together, and may import any but the command line.
-BESIDE = frozenset({"app", "worker", "gunicorn_worker", "readiness"})
+BESIDE = frozenset({"app", "background", "worker", "gunicorn_worker", "readiness"})
 
 # It runs on a workbench, never in the gateway.
 OUTSIDE = {"training": frozenset({"training", "formats", "canonical", "routing", "errors"})}

@@ -17,6 +17,7 @@ from router.cli.routes import routes_command
 from router.cli.scan import scan_command
 from router.cli.serve import SERVER_OPTIONS, serve
 from router.cli.tail import tail_command
+from router.cli.webui_database import init_command
 from router.cli.why import why_command
 
 
@@ -48,6 +49,7 @@ def classify_command() -> None:
 main.add_command(check_command)
 main.add_command(doctor_command)
 main.add_command(explain_command)
+main.add_command(init_command)
 main.add_command(logs_command)
 main.add_command(plan_command)
 main.add_command(routes_command)

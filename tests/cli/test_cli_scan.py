@@ -130,7 +130,7 @@ def test_litellm_files_get_entries_that_route_and_names_in_use_are_left_alone(
 def test_a_dry_run_prints_the_file_alone_on_standard_output(server: str, path: Path) -> None:
     path.write_text(SMALL)
     done = scan(server, "--update", "--dry-run", "--config", str(path))
-    assert "ollama/qwen3:32b" in yaml.safe_load(done.stdout)["models"]
+    assert "ollama/qwen3:32b" in yaml.safe_load(done.stdout)["accounts"][1]["models"]
     assert "ollama" not in path.read_text()
 
 
