@@ -2,7 +2,7 @@
 UV ?= uv
 LOCK = $(UV) pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
-.PHONY: test lint format lock upgrade
+.PHONY: test lint format bench lock upgrade
 
 test:
 	./manage.sh test
@@ -12,6 +12,10 @@ lint:
 
 format:
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+# What the gateway costs (docs/performance.md); OPTIONS="--quick" takes a third of the time.
+bench:
+	.venv/bin/python -m bench $(OPTIONS)
 
 # Pins with hashes for Python 3.11 and later on every platform; what is pinned already stays.
 lock:

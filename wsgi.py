@@ -5,6 +5,6 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from router.app import create_app  # noqa: E402
+from router.app import start  # noqa: E402
 
-application = create_app()
+application = start()

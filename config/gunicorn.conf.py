@@ -32,7 +32,7 @@ keepalive = 5
 graceful_timeout = int(_setting("LLM_ROUTER_GRACEFUL_TIMEOUT", "120"))
 timeout = 60
 # A signed-in user's JWT can exceed the default of 8,190 bytes.
-limit_request_field_size = 16380
+limit_request_field_size = 17 * 1024
 limit_request_line = 8190
 # The same parser everywhere, whether or not the optional C one is installed.
 http_parser = "python"

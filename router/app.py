@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,7 +37,7 @@ from router.state.affinity_open import open_affinities
 from router.state.affinity_shared import SharedAffinities
 from router.state.health import Health
 from router.state.idempotency import IdempotentAnswers
-from router.state.retry_tokens import RetryTokens
+from router.state.retry_tokens import CAPACITY, RetryTokens
 from router.upstream.credentials import Credentials
 from router.upstream.demo import DemoAdapter
 from router.upstream.dispatch import Dispatcher
@@ -47,13 +48,19 @@ from router.upstream.watch import ClientWatch
 from router.web.application import flask_app
 from router.web.breaker_gauges import BreakerGauges
 from router.web.gateway import Clock, Gateway, Once
-from router.worker import Worker, in_background, read_body
+from router.worker import Worker, ending_in_sentences, in_background, read_body
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 _POOL_SIZE = 2000
 _SHOW_BREAKERS_EVERY_S = 5.0
+
+
+def start() -> Flask:
+    """Return the gateway for gunicorn, which ends in sentences where it cannot be configured."""
+    with ending_in_sentences():
+        return create_app()
 
 
 def create_app(
@@ -90,7 +97,8 @@ def create_app(
     install_redaction(_known_secrets(holder))
     _say_what_runs(holder.current, refused)
     state_dir = at_start.resolve(at_start.state_dir)
-    transport = Transport(_POOL_SIZE, {"demo://": DemoAdapter()}, RetryTokens(), time.monotonic)
+    tokens = _retry_tokens(at_start.workers)
+    transport = Transport(_POOL_SIZE, {"demo://": DemoAdapter()}, tokens, time.monotonic)
     counted = Metrics(_model_label(holder))
     worker = Worker(holder, snapshot, state_dir, counted.observe_reload)
     fetcher = Fetcher(transport.send, time.monotonic)
@@ -160,6 +168,11 @@ def _gateway(
     )
 
 
+def _retry_tokens(workers: int) -> RetryTokens:
+    """Return a worker's share of the host's retries: amplification is a host's matter."""
+    return RetryTokens(max(1, CAPACITY // workers))
+
+
 def _known_secrets(holder: SnapshotHolder) -> Callable[[], tuple[str, ...]]:
     """Return a function that lists the secrets in force, gathered once for each snapshot."""
     gathered: tuple[Snapshot | None, tuple[str, ...]] = (None, ())
@@ -175,8 +188,21 @@ def _known_secrets(holder: SnapshotHolder) -> Callable[[], tuple[str, ...]]:
 
 
 def _in_thread(work: Callable[[], Any]) -> Any:
-    """Do a short blocking piece of work beside the event loop."""
-    return gevent.get_hub().threadpool.apply(work)
+    """Do a short blocking piece of work beside the event loop.
+
+    Its errors cross over as values: gevent prints what a thread raises, unredacted.
+    """
+    result, error = gevent.get_hub().threadpool.apply(_caught, (work,))
+    if error is not None:
+        raise error
+    return result
+
+
+def _caught(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return work(), None
+    except (OSError, sqlite3.Error) as exc:
+        return None, exc
 
 
 def _judge(judge: Judge) -> Callable[[PromptView, Mapping[str, str], Snapshot], Judgement]:
@@ -216,7 +242,7 @@ def _model_label(holder: SnapshotHolder) -> Callable[[str], str]:
 
 def _audit_logs(root: Path, lost: Callable[[], None]) -> Callable[[Snapshot], Audit]:
     """Return the audit log of a snapshot; one open file per path, across reloads."""
-    logs: dict[Path, Audit] = {}
+    logs: dict[str, Audit] = {}
     off = NullAudit()
 
     def failed(exc: OSError) -> None:
@@ -225,9 +251,9 @@ def _audit_logs(root: Path, lost: Callable[[], None]) -> Callable[[Snapshot], Au
     def audit(snapshot: Snapshot) -> Audit:
         if not snapshot.audit.enabled:
             return off
-        path = root / snapshot.audit.path
+        path = snapshot.audit.path
         if path not in logs:
-            logs[path] = AuditLog(path, time.time, failed, on_lost=lost)
+            logs[path] = AuditLog(root / path, time.time, failed, on_lost=lost)
         return logs[path]
 
     return audit
@@ -257,7 +283,7 @@ def _say_what_runs(snapshot: Snapshot, refused: ConfigError | None) -> None:
             "source": snapshot.source.path or snapshot.source.kind,
             "config": snapshot.digest,
             "accounts": len(snapshot.accounts),
-            "models": len(snapshot.models),
+            "models": snapshot.listed_models,
             "unused_keys": unused or None,
         },
     )

@@ -12,7 +12,7 @@ import signal
 from typing import Any
 
 import gevent
-from gunicorn.http import errors
+from gunicorn.http import errors, wsgi
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -26,6 +26,47 @@ _ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.ForbiddenProxyRequest, 403, "Forbidden", "request forbidden"),
     (errors.ParseException, 400, "Bad Request", "the request is not valid HTTP/1.1"),
 )
+
+
+class Response(wsgi.Response):  # type: ignore[misc]  # gunicorn is untyped
+    """An answer whose head goes out with the first bytes of its body.
+
+    gunicorn sends the two one after the other, and asks the socket for its buffer's size
+    each time. When the first byte leaves does not change: gunicorn, too, sends the head
+    only when the body begins.
+    """
+
+    headers_sent = False
+    _held = b""
+
+    def send_headers(self) -> None:
+        """Hold the head back until the body begins, or the answer ends."""
+        if self.headers_sent:
+            return
+        lines = [*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers)]
+        self._held = "".join((*lines, "\r\n")).encode("latin-1")
+        self.headers_sent = True
+
+    def close(self) -> None:
+        """End the answer; one without a body is sent now."""
+        self.send_headers()
+        if self._held:
+            self._send(b"")
+        super().close()
+
+    def can_sendfile(self) -> bool:
+        """Say no: files, of which the gateway serves none, would overtake the head."""
+        return False
+
+    def _emit_body(self, data: bytes) -> None:
+        self._send(b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+
+    def _send(self, data: bytes) -> None:
+        held, self._held = self._held, b""
+        whole = held + data if held else data
+        sent = self.sock.send(whole)
+        if sent < len(whole):
+            self.sock.sendall(memoryview(whole)[sent:])
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -42,6 +83,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def run(self) -> None:
         """Let SIGHUP reload the configuration from now on, and serve."""
+        wsgi.Response = Response  # `wsgi.create` takes a class, and its caller gives none
         worker = self.wsgi.extensions["worker"]
         gevent.signal_handler(signal.SIGHUP, worker.reload)
         if self.hup_pending:

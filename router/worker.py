@@ -6,17 +6,19 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gevent
 import orjson
+from gunicorn.errors import AppImportError
 from gunicorn.http.errors import NoMoreData, ParseException
 
 from router.config.holder import SnapshotHolder
 from router.config.snapshot import Snapshot
-from router.errors import InvalidRequest, RequestTimeout
+from router.errors import ConfigError, InvalidRequest, RequestTimeout
 from router.readiness import tell
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,19 @@ def read_body(stream: Any, limit_bytes: int, timeout_s: float) -> bytes:
     finally:
         timer.close()
     return b"".join(parts)
+
+
+@contextmanager
+def ending_in_sentences() -> Iterator[None]:
+    """End the server with the configuration's problems, one a line.
+
+    gunicorn prints the words of this error of its own; of any other it logs the traceback.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        told = "\n".join(f"error: {problem}" for problem in error.problems)
+        raise AppImportError(told) from error
 
 
 class Worker:
@@ -130,7 +145,7 @@ class Worker:
             "status": "success",
             "message": f"configuration {fresh.digest} is in use",
             "backends_count": len(fresh.accounts),
-            "models_count": len(fresh.models),
+            "models_count": fresh.listed_models,
         }
 
     def _wait_for(self, digest: str) -> list[int]:

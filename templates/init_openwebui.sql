@@ -1,5 +1,6 @@
 -- Open-WebUI's database, user, rights and extensions; for psql, connected as an administrator.
--- May be run again at any time. ${...} is replaced by quoted names and literals.
+-- May be run again at any time. Names and literals come in
+-- already quoted.
 \set ON_ERROR_STOP on
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;

@@ -6,17 +6,22 @@ import importlib.util
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 COMMANDS = {
     "logrotate": "logrotate",
     "pm2": "pm2",
-    "postgresql": "psql",
     "shellcheck": "shellcheck",
     "systemd": "systemd-analyze",
 }
 """Component -> the command that tells whether it is there. ``.ci/run`` installs them all."""
+
+FILES = {
+    "postgresql": "usr/lib/postgresql/*/bin/initdb",
+}
+"""Component -> what tells that it is there, where no command on the path does."""
 
 PACKAGES = {
     "opentelemetry": "opentelemetry.exporter.otlp.proto.http",
@@ -43,6 +48,8 @@ def _is_there(component: str) -> bool:
             return importlib.util.find_spec(PACKAGES[component]) is not None
         except ModuleNotFoundError:
             return False
+    if component in FILES:
+        return any(Path("/").glob(FILES[component])) and shutil.which("psql") is not None
     return shutil.which(COMMANDS[component]) is not None
 
 

@@ -37,7 +37,13 @@ def find_key(token: str, auth: IngressAuth) -> ClientKey | None:
 
 def principal_of(key: ClientKey) -> Principal:
     """Return the caller that a key stands for."""
-    return Principal(id=key.name, method="key", models=key.models, is_admin=key.is_admin)
+    return Principal(
+        id=key.name,
+        method="key",
+        models=key.models,
+        is_admin=key.is_admin,
+        speaks_for_users=key.speaks_for_users,
+    )
 
 
 def _digests(token: str) -> tuple[bytes, ...]:

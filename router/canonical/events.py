@@ -37,12 +37,15 @@ class Frame:
         The data lines, joined by newlines; empty for a frame of comments only.
     raw : bytes
         All bytes of the frame, its ending blank line included.
+    more : bool
+        Whether its successor came with it, so that writing it may wait for that one.
     """
 
     event: str
     data: bytes
     raw: bytes
     id: str = ""
+    more: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

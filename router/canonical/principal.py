@@ -19,9 +19,15 @@ class Principal:
         Globs of the models it may use; empty means all.
     is_admin : bool
         May call ``/admin/*``.
+    speaks_for_users : bool
+        Its headers are believed where they name the person who asks.
+    key_name : str
+        The key's name where `id` names a person; empty where it is `id`.
     """
 
     id: str
     method: Literal["key", "jwt", "open"]
     models: tuple[str, ...] = ()
     is_admin: bool = False
+    speaks_for_users: bool = False
+    key_name: str = ""

@@ -28,7 +28,7 @@ def report(snapshot: Snapshot) -> list[str]:
     """Return what there is to say of a configuration, worst first."""
     source = snapshot.source.path or snapshot.source.kind
     lines = [
-        f"{source}: {len(snapshot.accounts)} account(s), {len(snapshot.models)} model(s),"
+        f"{source}: {len(snapshot.accounts)} account(s), {snapshot.listed_models} model(s),"
         f" digest {snapshot.digest}"
     ]
     if snapshot.source.kind == "demo":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from functools import partial
 from typing import IO, Any
 
 import click
@@ -21,6 +22,7 @@ from router.routing.controls import read_controls, strip_controls
 from router.routing.decide import decide
 from router.routing.decision import AttemptPlan, RouteDecision
 from router.routing.explain import Seen, explain
+from router.routing.match import leaves_choice
 from router.routing.plan import PlanOptions, plan
 from router.routing.rules import Circumstances
 from router.state.health import Health
@@ -89,7 +91,7 @@ def explained(
     """
     headers = headers or {}
     judge, caller = Judge.from_file(), _caller(snapshot, key)
-    controls = read_controls(body, headers)
+    controls = read_controls(body, headers, partial(leaves_choice, snapshot))
     view = ingress_of(body).view(body)
     needs = needs_of(view, strip_controls(body))
     around = Circumstances(ENDPOINTS[view.format], key, str(body.get("user") or ""), headers)

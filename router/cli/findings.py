@@ -45,7 +45,7 @@ class Finding:
 def configuration(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what the configuration says of itself."""
     source = snapshot.source.path or snapshot.source.kind
-    told = f"{source}: {len(snapshot.accounts)} account(s), {len(snapshot.models)} model(s)"
+    told = f"{source}: {len(snapshot.accounts)} account(s), {snapshot.listed_models} model(s)"
     if snapshot.source.kind == "demo":
         remedy = "set a provider key as OPENAI_API_KEY, or write config/router.yaml"
         yield Finding("warning", "configuration", "only the demo account is there", remedy)

@@ -13,10 +13,12 @@ from router.cli.doctor import doctor_command
 from router.cli.explain import explain_command
 from router.cli.logs import logs_command
 from router.cli.plan import plan_command
+from router.cli.pm2 import pm2_command
 from router.cli.routes import routes_command
 from router.cli.scan import scan_command
 from router.cli.serve import SERVER_OPTIONS, serve
 from router.cli.tail import tail_command
+from router.cli.webui import open_webui_command
 from router.cli.webui_database import init_command
 from router.cli.why import why_command
 
@@ -51,7 +53,9 @@ main.add_command(doctor_command)
 main.add_command(explain_command)
 main.add_command(init_command)
 main.add_command(logs_command)
+main.add_command(open_webui_command)
 main.add_command(plan_command)
+main.add_command(pm2_command)
 main.add_command(routes_command)
 main.add_command(scan_command)
 main.add_command(tail_command)

@@ -39,7 +39,8 @@ def as_dict(snapshot: Snapshot) -> dict[str, object]:
 def as_text(snapshot: Snapshot) -> list[str]:
     """Return the routes as lines."""
     routes = snapshot.routes
-    lines = [f"routes from: {routes.origin}", f"default_model: {routes.default_model}"]
+    default = routes.default_model or "none is known"
+    lines = [f"routes from: {routes.origin}", f"default_model: {default}"]
     for task, tiers in routes.tasks.items():
         lines.append(f"{task}:")
         lines += [f"  {tier}: {', '.join(models)}" for tier, models in tiers.items()]
@@ -56,7 +57,7 @@ def _named(snapshot: Snapshot) -> list[str]:
     routes = snapshot.routes
     chains = [models for tiers in routes.tasks.values() for models in tiers.values()]
     named = [routes.default_model, *(model for chain in chains for model in chain)]
-    return list(dict.fromkeys([*named, *routes.fallback_models]))
+    return [model for model in dict.fromkeys([*named, *routes.fallback_models]) if model]
 
 
 def _targets(snapshot: Snapshot, model: str) -> list[str]:

@@ -24,13 +24,15 @@ R = TypeVar("R")
 
 
 def read_settings(**flags: str | None) -> Settings:
-    """Return the settings, flags first.
+    """Return the settings, flags first; a file named by a flag is relative to where it is typed.
 
     Raises
     ------
     ConfigError
         A value cannot be used.
     """
+    if flags.get("config"):
+        flags["config"] = str(Path(str(flags["config"])).expanduser().resolve())
     return Settings.read(flags, os.environ, ROOT)
 
 

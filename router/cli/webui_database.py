@@ -47,20 +47,27 @@ class Database:
     def url(self) -> str:
         """The address as SQLAlchemy and libpq read it.
 
+        SQLAlchemy takes the path of an address as it stands, libpq decodes it; so a name
+        that must be quoted goes into the query, which both decode.
+
         Examples
         --------
-        >>> Database("a b", "u", "p@ss/w", "localhost", "5432").url
-        'postgresql://u:p%40ss%2Fw@localhost:5432/a%20b'
-        >>> Database("d", "u", "p", "/run/pg").url
-        'postgresql://u:p@/d?host=%2Frun%2Fpg'
+        >>> Database("chats", "u", "p@ss/w", "localhost", "5432").url
+        'postgresql://u:p%40ss%2Fw@localhost:5432/chats'
+        >>> Database("a b", "u", "p", "/run/pg").url
+        'postgresql://u:p@/?dbname=a%20b&host=%2Frun%2Fpg'
         """
         user, password, name = (quote(part, "") for part in (self.user, self.password, self.name))
-        is_socket = self.host.startswith("/")
-        host = "" if is_socket else f"[{self.host}]" if ":" in self.host else self.host
-        port = f":{self.port}" if self.port and not is_socket else ""
-        given = {"host": self.host, "port": self.port} if is_socket else {}
-        query = "&".join(f"{key}={quote(value, '')}" for key, value in given.items() if value)
-        return f"postgresql://{user}:{password}@{host}{port}/{name}" + (query and f"?{query}")
+        query = {} if name == self.name else {"dbname": self.name}
+        if self.host.startswith("/"):
+            address = ""
+            query |= {"host": self.host} | ({"port": self.port} if self.port else {})
+        else:
+            address = f"[{self.host}]" if ":" in self.host else self.host
+            address += f":{self.port}" if self.port else ""
+        path = name if name == self.name else ""
+        asked = "&".join(f"{key}={quote(value, '')}" for key, value in query.items())
+        return f"postgresql://{user}:{password}@{address}/{path}" + (f"?{asked}" if asked else "")
 
 
 @click.command("init-openwebui")
@@ -101,15 +108,16 @@ def named_database(env: Mapping[str, str]) -> Database:
         A name or the password is missing, or cannot be one.
     """
     names = ("OPENWEBUI_DB_NAME", "OPENWEBUI_DB_USER", "OPENWEBUI_DB_PASSWORD")
-    values = [env.get(name, "") for name in names]
+    name, user, password = values = [env.get(name, "") for name in names]
     problems = [
-        f"{name}: {fault}"
-        for name, v in zip(names, values, strict=True)
-        if (fault := _fault(name, v))
+        f"{variable}: {fault}"
+        for variable, value in zip(names, values, strict=True)
+        if (fault := _fault(variable, value))
     ]
     if problems:
         raise ConfigError(problems)
-    return Database(*values, env.get("DB_HOST", "").strip(), env.get("DB_PORT", "").strip())
+    host, port = (env.get(variable, "").strip() for variable in ("DB_HOST", "DB_PORT"))
+    return Database(name, user, password, host, port)
 
 
 def sql(database: Database, template: str, salt: bytes) -> str:
@@ -152,7 +160,7 @@ def scram_verifier(password: str, salt: bytes) -> str:
     Examples
     --------
     >>> scram_verifier("pencil", bytes(16))[:45]
-    'SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==$p'
+    'SCRAM-SHA-256$4096:AAAAAAAAAAAAAAAAAAAAAA==$c'
     """
     salted = hashlib.pbkdf2_hmac("sha256", _prepared(password), salt, _ITERATIONS)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
@@ -187,7 +195,7 @@ def _fault(variable: str, value: str) -> str | None:
     """Return why a name or password cannot be used."""
     if not value:
         return "is not set; write it into .env"
-    if not value.isprintable():
+    if any(char < " " or char == "\x7f" for char in value):
         return "holds a line break or control character"
     if variable.endswith("_PASSWORD"):
         return None
@@ -199,12 +207,19 @@ def _fault(variable: str, value: str) -> str | None:
 
 
 def _connection(database: str) -> str:
-    """Return the argument of psql's backslash command that leads into a database.
+    r"""Return the argument of psql's backslash command that leads into a database.
 
-    A bare name with = or :// in it would be read as an address.
+    A bare name with = or :// in it would be read as an address. psql takes away its own
+    single quotes first, then double ones as an identifier has them, libpq the inner ones.
+
+    Examples
+    --------
+    >>> print(_connection("a=b"))
+    '"dbname=\'a=b\'"'
     """
     value = database.replace("\\", "\\\\").replace("'", "\\'")
-    return "'" + f"dbname='{value}'".replace("\\", "\\\\").replace("'", "\\'") + "'"
+    argument = identifier(f"dbname='{value}'")
+    return "'" + argument.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _prepared(password: str) -> bytes:
@@ -255,8 +270,8 @@ def _run(text: str, env: Mapping[str, str]) -> None:
     if done.returncode != 0:
         raise ConfigError(
             [
-                f"psql ended with code {done.returncode} (its words stand above). It must connect as"
-                " an administrator: set POSTGRES_PASSWORD and DB_HOST, or PGUSER and PGPASSWORD,"
+                f"psql ended with code {done.returncode} (its words stand above). It must connect"
+                " as an administrator: set POSTGRES_PASSWORD and DB_HOST, or PGUSER and PGPASSWORD,"
                 " or run this as the system user postgres"
             ]
         )

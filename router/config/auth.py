@@ -70,6 +70,9 @@ def ingress_auth(
     ``INGRESS_AUTH_REQUIRED=false`` leaves it off.
     """
     keys = _Keys()
+    if settings.openwebui_key is not None:
+        digest = key_digest(settings.openwebui_key.value)
+        keys.add(ClientKey("open-webui", digest, speaks_for_users=True))
     for number, secret in enumerate(settings.ingress_keys, 1):
         keys.add(ClientKey(f"ingress-key-{number}", key_digest(secret.value)))
     for number, secret in enumerate(settings.admin_keys, 1):
@@ -82,6 +85,13 @@ def ingress_auth(
     oauth = _oauth(settings, findings) if settings.oauth_enabled else None
     is_on = keys.is_configured or settings.oauth_enabled
     _check_required(settings.ingress_required, is_on, findings)
+    shared = settings.user_jwt_secret
+    if shared and len(shared.value.encode()) < _SHORTEST_SECRET_BYTES:
+        findings.note(
+            "warning",
+            "FORWARD_USER_INFO_HEADER_JWT_SECRET",
+            f"is shorter than {_SHORTEST_SECRET_BYTES} bytes and can be guessed",
+        )
     explicit = settings.ingress_required
     return IngressAuth(
         required=explicit if explicit is not None else is_on,
@@ -89,6 +99,7 @@ def ingress_auth(
         keys=keys.by_digest,
         oauth=oauth,
         trusted_proxies=settings.trusted_proxies,
+        user_jwt_key=shared,
     )
 
 
@@ -119,8 +130,15 @@ def _add_yaml_keys(
         names.add(name)
         digest = _yaml_digest(entry, path, settings, findings)
         if digest is not None:
-            is_admin = entry.get("admin", False)
-            keys.add(ClientKey(name, digest, entry.get("models", ()), is_admin))
+            keys.add(
+                ClientKey(
+                    name,
+                    digest,
+                    entry.get("models", ()),
+                    is_admin=entry.get("admin", False),
+                    speaks_for_users=entry.get("trust_user_headers", False),
+                )
+            )
 
 
 def _yaml_digest(

@@ -69,6 +69,8 @@ class Settings:
     ingress_required: bool | None
     ingress_keys: tuple[Secret, ...]
     admin_keys: tuple[Secret, ...]
+    openwebui_key: Secret | None
+    user_jwt_secret: Secret | None
     trusted_proxies: tuple[str, ...]
     oauth_enabled: bool
     oauth_issuer: str | None
@@ -275,6 +277,8 @@ def _settings(values: _Values, root: Path, dotenv_text: str) -> Settings:
         ingress_required=flagged("INGRESS_AUTH_REQUIRED"),
         ingress_keys=values.listed_secrets("INGRESS_API_KEYS"),
         admin_keys=values.listed_secrets("ROUTER_ADMIN_API_KEYS"),
+        openwebui_key=values.secret("OPENWEBUI_ROUTER_KEY"),
+        user_jwt_secret=values.secret("FORWARD_USER_INFO_HEADER_JWT_SECRET"),
         trusted_proxies=values.networks("ROUTER_TRUSTED_PROXIES"),
         oauth_enabled=bool(flagged("OAUTH_ENABLED")),
         oauth_issuer=text("OAUTH_ISSUER"),

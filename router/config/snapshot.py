@@ -242,12 +242,15 @@ class ClientKey:
         SHA-256 of the key.
     models : tuple of str
         Globs; empty is all.
+    speaks_for_users : bool
+        Its headers are believed where they name the person who asks.
     """
 
     name: str
     digest: bytes = field(repr=False)
     models: tuple[str, ...] = ()
     is_admin: bool = False
+    speaks_for_users: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +266,8 @@ class IngressAuth:
         holds, only loopback peers are served.
     keys : mapping of bytes to ClientKey
         By SHA-256 digest; admin keys included.
+    user_jwt_key : Secret, optional
+        Shared with Open-WebUI, which signs with it who asks.
     """
 
     required: bool = False
@@ -270,6 +275,7 @@ class IngressAuth:
     keys: Mapping[bytes, ClientKey] = field(default_factory=dict, repr=False)
     oauth: OAuthIngress | None = None
     trusted_proxies: tuple[str, ...] = ()
+    user_jwt_key: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +402,7 @@ class Snapshot:
     aliases : mapping of str to str
         Name a client may use -> model id.
     models : mapping of str to ModelInfo
-        What ``/v1/models`` lists, aliases included, ``auto`` not.
+        What ``/v1/models`` lists unless hidden, aliases included, ``auto`` not.
     drop_params : bool
         False makes a parameter that a target cannot say a 400.
     rules : tuple of Rule
@@ -429,3 +435,8 @@ class Snapshot:
     default_models: Mapping[str, str] = field(default_factory=dict)
     affinity: AffinitySettings = AffinitySettings()
     metrics: MetricsSettings = MetricsSettings()
+
+    @property
+    def listed_models(self) -> int:
+        """How many models a caller with every right sees listed, ``auto`` not counted."""
+        return sum(not info.hidden for info in self.models.values())

@@ -48,12 +48,15 @@ class UpstreamFacts:
         What the provider asked us to wait.
     request_id : str, optional
         The provider's own id of the call.
+    meant_status : int, optional
+        The HTTP status that an error told inside a 200 stands for.
     """
 
     status: int | None = None
     detail: ErrorDetail | None = None
     retry_after_s: float | None = None
     request_id: str | None = None
+    meant_status: int | None = None
 
 
 class UpstreamError(RouterError):
@@ -109,7 +112,9 @@ class UpstreamUnavailable(UpstreamError):
     @property
     def http_status(self) -> int:
         """The provider's own status; 529 is told as 503, which every client knows."""
-        status = self.facts.status or 502
+        # Told inside a 200, only "overloaded" says more than that the provider failed.
+        is_overload = self.facts.meant_status in (503, 529)
+        status = self.facts.status or (503 if is_overload else 502)
         return 503 if status == 529 else status if 500 <= status < 600 else 502
 
 
@@ -139,7 +144,7 @@ class UpstreamRejected(UpstreamError):
     @property
     def http_status(self) -> int:
         """The provider's own 4xx."""
-        status = self.facts.status or 400
+        status = self.facts.status or self.facts.meant_status or 400
         return status if 400 <= status < 500 else 400
 
 

@@ -6,6 +6,8 @@ is an outage, not a content filter".
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from router.errors import (
     ContentRefused,
     ContextTooLong,
@@ -86,7 +88,9 @@ def classify(facts: UpstreamFacts) -> UpstreamError:
         `status` None means that the error came in-band; it is then read off `detail`.
     """
     detail = facts.detail or ErrorDetail("")
-    status = facts.status if facts.status is not None else status_of(detail)
+    if facts.status is None:
+        facts = replace(facts, meant_status=status_of(detail))
+    status = facts.status or facts.meant_status or 500
     said = f"the provider answered {status}"
     if status == 429:
         return UpstreamRateLimited(said, facts)

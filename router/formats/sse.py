@@ -44,9 +44,11 @@ def frames(chunks: Iterable[bytes | None]) -> Iterator[Frame]:
             continue
         buffer += chunk
         start = 0
-        while (end := _frame_end(buffer, max(start, scanned))) is not None:
-            yield parse(bytes(buffer[start:end]))
-            start = scanned = end
+        end = _frame_end(buffer, scanned)
+        while end is not None:
+            raw, start = bytes(buffer[start:end]), end
+            end = _frame_end(buffer, start)
+            yield parse(raw, more=end is not None)
         del buffer[:start]
         # A blank line may begin in the last three bytes seen and end in the next chunk.
         scanned = max(0, len(buffer) - 3)
@@ -77,8 +79,8 @@ def _frame_end(buffer: bytearray, start: int) -> int | None:
         position = newline + 1
 
 
-def parse(raw: bytes) -> Frame:
-    """Return one frame from its bytes."""
+def parse(raw: bytes, *, more: bool = False) -> Frame:
+    """Return one frame from its bytes; `more` tells that another is there already."""
     event = id_ = ""
     data: list[bytes] = []
     for line in raw.replace(b"\r\n", b"\n").split(b"\n"):
@@ -90,7 +92,7 @@ def parse(raw: bytes) -> Frame:
             id_ = line[3:].strip().decode("utf-8", "replace")
         elif line == b"data":
             data.append(b"")
-    return Frame(event, b"\n".join(data), raw, id_)
+    return Frame(event, b"\n".join(data), raw, id_, more)
 
 
 def encode(data: bytes, event: str = "") -> bytes:

@@ -153,6 +153,8 @@ def logging_config(level: str = "info", layout: LogFormat = "text") -> dict[str,
             "gunicorn.access": {**own, "level": "WARNING"},
             # Their debug lines tell hosts and headers.
             "urllib3": {"level": "WARNING"},
+            # A traceback for each answer with an odd header, which is judged elsewhere.
+            "urllib3.connection": {"level": "ERROR"},
             "requests": {"level": "WARNING"},
         },
     }

@@ -7,12 +7,13 @@ from urllib.parse import quote, urlencode
 
 from router.canonical.secret import Secret
 from router.providers import addresses
-from router.providers.base import Operation, Target
+from router.providers.base import Account, Operation, Target
 from router.providers.openai import OpenAI
 
 # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle
 _API_VERSION = "2024-10-21"
 _RESPONSES_API_VERSION = "2025-04-01-preview"
+_RESPONSES_SINCE = "2025-03-01-preview"
 
 _DEPLOYMENT_PATHS = {
     "openai_chat": "chat/completions",
@@ -25,6 +26,14 @@ class Azure(OpenAI):
     """``/openai/deployments/{deployment}/…?api-version=…``; the model is the deployment."""
 
     kind: ClassVar[str] = "azure"
+
+    def formats(self, account: Account) -> tuple[str, ...]:
+        """Chat and Responses; the latter not in a version pinned from before it existed."""
+        version = account.api_version
+        spoken = super().formats(account)
+        if version is None or version >= _RESPONSES_SINCE or spoken[0] != "openai_chat":
+            return spoken
+        return ("openai_chat",)
 
     def url(self, target: Target, operation: Operation) -> str:
         """Return the deployment's URL, or the resource's for Responses."""

@@ -76,7 +76,7 @@ class Timeouts:
     idle_s : float
         Between two pieces of an answer.
     total_s : float
-        The whole request, all attempts together.
+        The whole request, all attempts together; a target's or an account's own: one call.
     keep_alive_s : float
         Silence inside a stream after which its client is sent a comment.
     """

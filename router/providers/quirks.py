@@ -45,7 +45,8 @@ def with_defaults(
     Parameters
     ----------
     defaults : mapping
-        By OpenAI's chat names (``temperature``, ``max_tokens``, …).
+        By OpenAI's chat names (``temperature``, ``max_tokens``, …); one that has no place
+        in the format is left out. Other names go as they are.
     format_name : str
         Format of `body`; Gemini keeps sampling in ``generationConfig``.
 
@@ -53,20 +54,60 @@ def with_defaults(
     --------
     >>> with_defaults({"temperature": 0}, {"temperature": 1, "max_tokens": 9}, "openai_chat")
     {'temperature': 0, 'max_tokens': 9}
+    >>> with_defaults({}, {"stop": ["END"], "seed": 1}, "anthropic_messages")
+    {'stop_sequences': ['END']}
     """
     if not defaults:
         return body
-    present = {_CANONICAL_NAMES.get(name, name) for name in body}
-    missing = {
-        name: value
-        for name, value in defaults.items()
-        if _CANONICAL_NAMES.get(name, name) not in present
-    }
     if format_name == "gemini":
         return _gemini_defaults(body, defaults)
-    if format_name == "openai_responses" and "max_tokens" in missing:
-        missing["max_output_tokens"] = missing.pop("max_tokens")
+    present = {_CANONICAL_NAMES.get(name, name) for name in body}
+    missing = {}
+    for name, value in defaults.items():
+        written = _name_in(format_name, name)
+        if written and _CANONICAL_NAMES.get(written, written) not in present:
+            missing[written] = value
     return {**body, **missing}
+
+
+_CHAT_ONLY = frozenset(
+    {
+        "dimensions",
+        "encoding_format",
+        "frequency_penalty",
+        "logit_bias",
+        "n",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "tools",
+        "verbosity",
+    }
+)
+_OTHER_NAMES: Mapping[str, Mapping[str, str | None]] = {
+    "anthropic_messages": {
+        **dict.fromkeys(_CHAT_ONLY),
+        "max_completion_tokens": "max_tokens",
+        "parallel_tool_calls": None,
+        "service_tier": None,
+        "stop": "stop_sequences",
+        "tool_choice": None,
+        "user": None,
+    },
+    "openai_responses": {
+        **dict.fromkeys(_CHAT_ONLY),
+        "max_completion_tokens": "max_output_tokens",
+        "max_tokens": "max_output_tokens",
+        "top_k": None,
+    },
+}
+
+
+def _name_in(format_name: str, name: str) -> str | None:
+    """Return what a format calls a field of chat; None where it has no place for it."""
+    return _OTHER_NAMES.get(format_name, {}).get(name, name)
 
 
 _GEMINI_NAMES = {

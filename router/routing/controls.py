@@ -6,7 +6,7 @@ system A's; none of them is ever forwarded to a provider.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -122,7 +122,11 @@ def split_variant(model: str) -> tuple[str, Variant | None]:
 
 
 def read_controls(
-    body: Mapping[str, Any], headers: Mapping[str, str], *, path_model: str | None = None
+    body: Mapping[str, Any],
+    headers: Mapping[str, str],
+    leaves_choice: Callable[[str], bool] = is_auto,
+    *,
+    path_model: str | None = None,
 ) -> RequestControls:
     """Read everything that a request says to the router.
 
@@ -132,6 +136,8 @@ def read_controls(
         The parsed JSON body, of any format.
     headers : mapping
         Request headers, names in any case.
+    leaves_choice : callable
+        Tells whether a model's name means ``auto``.
     path_model : str, optional
         The model of the URL's path (Gemini); it wins over the body's.
 
@@ -149,7 +155,7 @@ def read_controls(
         named, models = models[0], models[1:]
     return RequestControls(
         requested=requested,
-        model=None if is_auto(named) else named,
+        model=None if leaves_choice(named) else named,
         variant=variant,
         models=models,
         allowed_models=(

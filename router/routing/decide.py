@@ -19,10 +19,10 @@ from router.routing.chain import (
     route_chain,
 )
 from router.routing.constraints import is_allowed
-from router.routing.controls import RequestControls, is_auto
+from router.routing.controls import RequestControls
 from router.routing.decision import Complexity, Judgement, RouteDecision
 from router.routing.learned import features, rank_by_utility
-from router.routing.match import resolve, targets_for, unknown_model
+from router.routing.match import leaves_choice, resolve, targets_for, unknown_model
 from router.routing.rules import Circumstances, first_match, needs_judgement
 from router.state.health import Health
 
@@ -131,7 +131,7 @@ def _by_name(snapshot: Snapshot, controls: RequestControls, model: str) -> _Choi
     chain = explicit_chain(
         snapshot,
         named,
-        tuple(resolve(snapshot, other) for other in controls.models if not is_auto(other)),
+        _others(snapshot, controls),
         use_configured=controls.provider.allow_fallbacks,
     )
     trace = {
@@ -143,6 +143,12 @@ def _by_name(snapshot: Snapshot, controls: RequestControls, model: str) -> _Choi
         "selected_reason": "requested_model",
     }
     return _Choice(chain, EXPLICIT, trace, ("the request names the model",))
+
+
+def _others(snapshot: Snapshot, controls: RequestControls) -> tuple[str, ...]:
+    """Return the models that the request lists besides, ``auto`` left out."""
+    listed = (model for model in controls.models if not leaves_choice(snapshot, model))
+    return tuple(resolve(snapshot, model) for model in listed)
 
 
 def _by_rule(
@@ -179,7 +185,7 @@ def _by_route(
     """Return the choice of ``auto``: the task's route, and learned ranking where enabled."""
     routes = snapshot.routes
     chain = route_chain(snapshot, judgement, view.format)
-    others = tuple(resolve(snapshot, model) for model in controls.models if not is_auto(model))
+    others = _others(snapshot, controls)
     models = distinct((*chain.models, *others, *routes.fallback_models))
     trace = _route_trace(snapshot, chain, judgement, models)
     reasons: tuple[str, ...] = (_route_reason(snapshot, chain, judgement),)

@@ -12,6 +12,7 @@ from router.canonical.request import ModelTraits
 from router.config.snapshot import Snapshot, Wildcard
 from router.errors import UnknownModel
 from router.providers.base import Account, Target
+from router.routing.controls import is_auto
 
 _MAX_ALIAS_STEPS = 8
 _NEAREST = 3
@@ -45,6 +46,11 @@ def resolve(snapshot: Snapshot, model: str) -> str:
             return model
         model = successor
     return model
+
+
+def leaves_choice(snapshot: Snapshot, model: str | None) -> bool:
+    """Tell whether a name leaves the choice to the router: ``auto``, or an alias of it."""
+    return model is None or is_auto(model) or is_auto(resolve(snapshot, model))
 
 
 def targets_for(snapshot: Snapshot, model: str) -> tuple[Target, ...]:

@@ -243,12 +243,13 @@ def _nothing_fits(planner: _Planner, decision: RouteDecision, first: Sieved) -> 
     if first.emptied_by is not None:
         everything = planner.offers(planner.snapshot.targets)
         return unsatisfied(first.emptied_by, first.rejected, (offer.target for offer in everything))
-    models = ", ".join(decision.candidates)
-    disabled = planner.snapshot.disabled
-    return NoTargetAvailable(
-        f"no account in use serves {models}",
-        metadata={"models": list(decision.candidates), "disabled_accounts": sorted(disabled)},
-    )
+    models = [model for model in decision.candidates if model]
+    if models:
+        told = f"no account in use serves {', '.join(models)}"
+    else:
+        told = "no model is known that auto could choose; name one, or set default_model"
+    disabled = sorted(planner.snapshot.disabled)
+    return NoTargetAvailable(told, metadata={"models": models, "disabled_accounts": disabled})
 
 
 def _all_cooling(skipped: Sequence[SkippedTarget]) -> RateLimited:

@@ -11,10 +11,11 @@ has expired is overwritten when the next such request comes.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -189,12 +190,20 @@ class IdempotentAnswers:
             opened.execute("COMMIT")
 
     def _make(self) -> None:
-        """Make file and table, readable by the owner only; two workers may do so at once."""
+        """Make file and table, readable by the owner only.
+
+        One worker at a time: SQLite answers "locked" at once where two switch to WAL. And
+        the file itself is opened by SQLite only, as closing it would drop SQLite's locks.
+        """
         self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)) as opened:
-            opened.execute("PRAGMA journal_mode = WAL")
-            opened.execute(_SCHEMA)
+        lock = self._path.with_suffix(".lock")
+        with os.fdopen(os.open(lock, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)) as new:
+                new.execute("PRAGMA journal_mode = WAL")
+                new.execute(_SCHEMA)
         self._is_made = True
 
 

@@ -7,15 +7,24 @@ subclasses that `TunedAdapter` mounts.
 
 from __future__ import annotations
 
+import select
 from http.client import RemoteDisconnected
 from queue import Empty
 from typing import Any
 
 import gevent
+from gevent import monkey
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from router.upstream.names import Names
+
+_NAMES = Names()
+_JOINED_BYTES = 128 * 1024
+"""A request up to this size is sent with its headers, in one packet if it fits."""
+# gevent's own would start watchers and switch to its loop, only to look.
+_poll = monkey.get_original("select", "poll")
 _DIED = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -28,6 +37,9 @@ class _Deadline:
 
     served = 0
     timeout: float | None
+    sock: Any
+    _held: list[bytes] | None = None
+    _dns_host: str
 
     def connect(self) -> None:
         """Connect within ``timeout``, the name look-up included."""
@@ -44,13 +56,53 @@ class _Deadline:
         finally:
             timer.close()
 
+    def _new_conn(self) -> Any:
+        """Connect to the first address of the host that answers."""
+        name = self._dns_host
+        try:
+            addresses = _NAMES.addresses(name)
+        except OSError as exc:
+            raise NameResolutionError(name, self, exc) from exc  # type: ignore[arg-type]
+        refused: NewConnectionError | None = None
+        try:
+            for self._dns_host in addresses:
+                try:
+                    return super()._new_conn()  # type: ignore[misc]
+                except NewConnectionError as exc:
+                    refused = exc
+        finally:
+            self._dns_host = name
+        raise refused or NewConnectionError(self, "the name has no address")  # type: ignore[arg-type]
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send the request; tell a stale connection apart from a fresh one."""
+        self._held = []
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
+            held, self._held = self._held, None
+            for part in _joined(held):
+                self.send(part)
         except _DIED as exc:
             self._raise_if_stale(exc)
             raise
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        """Send bytes; those of a request wait for each other."""
+        if self._held is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._held.append(data)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether nothing came, an end of file neither, since the last answer."""
+        if self.sock is None:
+            return False
+        poll = _poll()
+        poll.register(self.sock.fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     def getresponse(self) -> Any:
         """Read status and headers; tell a stale connection apart from a fresh one."""
@@ -65,6 +117,13 @@ class _Deadline:
     def _raise_if_stale(self, exc: OSError) -> None:
         if self.served:
             raise StaleConnection from exc
+
+
+def _joined(parts: list[bytes]) -> list[bytes]:
+    """Return small parts as one: a packet each would cost two system calls more."""
+    if sum(map(len, parts)) > _JOINED_BYTES:
+        return parts
+    return [b"".join(parts)]
 
 
 class _Connection(_Deadline, HTTPConnection):

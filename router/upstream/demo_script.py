@@ -37,12 +37,15 @@ def answer(body: Mapping[str, Any], why: str) -> Answer:
     schema = _wanted_schema(body)
     if schema is not None:
         return Answer(_sample_json(schema))
+    errand = _errand(_text(messages[-1])) if messages else None
+    if errand is not None:
+        return Answer(orjson.dumps(errand).decode())
     return Answer(_prose(str(body.get("model", "")), messages, why))
 
 
 def _prose(model: str, messages: list[dict[str, Any]], why: str) -> str:
     """Say who answered and why, and show that the request arrived."""
-    reason = f" The router chose it {why}." if why else ""
+    reason = f" The router chose it: {why}." if why else ""
     said = f"This is {model}, the router's built-in demo model.{reason}"
     last = messages[-1] if messages else {}
     if last.get("role") == "tool":
@@ -54,6 +57,20 @@ def _prose(model: str, messages: list[dict[str, Any]], why: str) -> str:
         " set a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or write"
         " config/router.yaml, then restart."
     )
+
+
+def _errand(text: str) -> Mapping[str, Any] | None:
+    """Return what Open-WebUI's background tasks ask for, that a trial shows them, too."""
+    if not text.startswith("### Task:"):
+        return None
+    said = re.search(r"^USER: *(.+)$", text, re.MULTILINE)
+    answers: Mapping[str, Any] = {
+        "title": " ".join(said[1].split()[:5]) if said else "Demo",
+        "tags": ["Demo"],
+        "follow_ups": ["Which model would answer a harder question?"],
+        "queries": [],
+    }
+    return next(({name: answers[name]} for name in answers if f'"{name}":' in text), None)
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from typing import Protocol
 
 from router.canonical.secret import Secret
@@ -123,7 +124,9 @@ class Dispatcher:
             No target could be called.
         """
         clocks = self._books.clocks
-        budget = RetryBudget.start(order.retry, clocks.monotonic(), order.timeouts.total_s)
+        totals = (_timeouts(order, target).total_s for target in order.plan.targets)
+        total_s = max((order.timeouts.total_s, *totals))
+        budget = RetryBudget.start(order.retry, clocks.monotonic(), total_s)
         books = replace(self._books, breaker=breaker_policy(order.retry))
         run = _Run(order, journal, books, budget)
         left, repeated = order.plan.targets, False
@@ -191,17 +194,15 @@ class Dispatcher:
         """Send the call and read its answer, an error's too."""
         run.journal.attempt_started(trial.target, trial.number)
         account = trial.target.account
-        pace = Pace(
-            trial.target.timeouts or account.timeouts or run.order.timeouts,
-            self._books.clocks.monotonic,
-            run.budget.deadline_s,
-            run.order.streaming,
-        )
+        timeouts, clock = _timeouts(run.order, trial.target), self._books.clocks.monotonic
+        until_s = min(run.budget.deadline_s, clock() + timeouts.total_s)
+        pace = Pace(timeouts, clock, until_s, run.order.streaming)
         answer = self._send(prepared.call, account, pace)
         trial.connected(answer)
         run.journal.connected(trial.record())
         if not 200 <= answer.status < 300 or answer.status == 204:
-            raise _classified(trial.target, answer.status, answer.headers, answer.error_body())
+            headers = dated(answer.headers, self._books.clocks.now())
+            raise _classified(trial.target, answer.status, headers, answer.error_body())
         read = read_reply(answer, prepared)
         trial.committed()
         return Reply(trial.target, prepared, read, answer.status, trial)
@@ -235,6 +236,27 @@ class Dispatcher:
         wait_s = policy.cooldown_s if asked_s is None else asked_s
         kept_s = self._books.health.cooldowns.put_aside(attempt.target.name, wait_s, now_s)
         run.journal.put_aside(attempt, kept_s)
+
+
+def _timeouts(order: Order, target: Target) -> Timeouts:
+    """Return the deadlines of a call to a target: the nearest that are configured."""
+    return target.timeouts or target.account.timeouts or order.timeouts
+
+
+def dated(headers: Mapping[str, str], now_s: float) -> Mapping[str, str]:
+    """Return headers with a ``Date``: where it lacks, when they came (RFC 9110, 6.6.1).
+
+    A ``Retry-After`` that is a date is measured against it.
+
+    Examples
+    --------
+    >>> dated({"Retry-After": "5"}, now_s=0.0)
+    {'retry-after': '5', 'date': 'Thu, 01 Jan 1970 00:00:00 GMT'}
+    """
+    if "date" in headers:
+        return headers
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {**lower, "date": formatdate(now_s, usegmt=True)}
 
 
 def _classified(

@@ -66,7 +66,10 @@ class ChatPreparer:
     forwarded : mapping of str to str
         The caller's headers by lower-case name; each provider takes what it needs.
     strict : bool
-        A parameter that a target cannot say is refused instead of dropped.
+        The caller wants a parameter that a target cannot say refused, not dropped.
+    drop_params : bool
+        What the configuration says of such parameters; a target's own word wins. What it
+        names to be left out may always go.
     check_bridge : callable
         Raises `UnsupportedFeature` for what only the caller's own format can serve.
     """
@@ -79,12 +82,15 @@ class ChatPreparer:
         forwarded: Mapping[str, str],
         strict: bool,
         check_bridge: Callable[[Mapping[str, Any]], None] | None = None,
+        *,
+        drop_params: bool = True,
     ) -> None:
         self._ingress = ingress
         self._body = body
         self._stream = stream
         self._forwarded = forwarded
         self._strict = strict
+        self._drop_params = drop_params
         self._check_bridge = check_bridge
         self._request: ChatRequest | None = None
         self._is_errand = False
@@ -138,11 +144,15 @@ class ChatPreparer:
 
     def _refuse_dropped(self, target: Target, dropped: tuple[str, ...]) -> None:
         """Refuse what cannot be said, where the caller or the configuration wants that."""
-        if dropped and (self._strict or target.drop_params is False):
+        may_drop = self._drop_params if target.drop_params is None else target.drop_params
+        refused = dropped
+        if not self._strict:
+            refused = () if may_drop else tuple(p for p in dropped if p not in target.extra_drop)
+        if refused:
             raise UnsupportedFeature(
-                f'model "{target.model}" cannot be told {", ".join(dropped)}; leave it out, or'
+                f'model "{target.model}" cannot be told {", ".join(refused)}; leave it out, or'
                 " allow dropping (drop_params)",
-                param=dropped[0],
+                param=refused[0],
                 code="unsupported_parameter",
             )
 

@@ -1,8 +1,8 @@
 """This module turns a reply's events into the bytes that the caller reads.
 
 `verbatim` passes the provider's bytes on while the decoder watches them; `converted`
-writes the caller's own format. Both write one item per event, so nothing waits for its
-successor, and both let `observe` see each event before its bytes go out: what must be on
+writes the caller's own format. Nothing waits for a successor that is still to come, and
+both let `observe` see each event before its bytes go out: what must be on
 record before the end marker leaves (the audit line) is written there.
 """
 
@@ -24,6 +24,22 @@ Observe = Callable[[Event], Event]
 """Sees each event; returns it, or what the caller is to be told instead."""
 
 
+_FIELDS = (b"data", b":", b"event:", b"id:", b"retry:")
+
+
+def is_sse(frame: Frame) -> bool:
+    r"""Tell whether a frame may be relayed: a proxy's page in a stream is no event.
+
+    Examples
+    --------
+    >>> is_sse(Frame("", b"", b": ping\n\n")), is_sse(Frame("", b"", b"<h1>502</h1>\n\n"))
+    (True, False)
+    """
+    if frame.data:
+        return True
+    return all(line.startswith(_FIELDS) for line in frame.raw.splitlines() if line)
+
+
 def record(frames: Iterable[Frame], raw: deque[Frame]) -> Iterator[Frame]:
     """Pass frames on; keep each one in `raw` until the relay takes it."""
     for frame in frames:
@@ -41,11 +57,13 @@ def verbatim(
     """Relay the provider's bytes unchanged while the decoder watches them.
 
     `events` decodes `record(frames, raw)`. By the decoder contract it yields at least one
-    event per frame before it pulls the next, so no frame waits for its successor. Frames
-    that the caller did not ask for are withheld; an error told in-band is written anew,
-    as the provider's words may name keys and hosts.
+    event per frame before it pulls the next, so no frame waits for its successor unless
+    that is here already: frames that came together are written together. Frames
+    that are no events, or that the caller did not ask for, are withheld; an error told
+    in-band is written anew, as the provider's words may name keys and hosts.
     """
     ended = False
+    ready = bytearray()
     for event in events:
         if ended:
             raw.clear()  # nothing is said after the end; reading on frees the connection
@@ -53,16 +71,21 @@ def verbatim(
         told = observe(event)
         if isinstance(told, Failed):
             raw.clear()
-            yield ingress.encode_stream_error(told.error)
+            yield bytes(ready) + ingress.encode_stream_error(told.error)
             ended = True
             continue
+        ended = isinstance(told, MessageStop)
         while raw:
             frame = raw.popleft()
             if frame is TICK:
-                yield KEEP_ALIVE
-            elif not ingress.withholds(frame, body):
-                yield frame.raw
-        ended = isinstance(told, MessageStop)
+                ready += KEEP_ALIVE
+            elif is_sse(frame) and not ingress.withholds(frame, body):
+                ready += frame.raw
+            if ready and (ended or not frame.more):
+                yield bytes(ready)
+                ready.clear()
+        if ended and ready:
+            yield bytes(ready)
 
 
 def converted(

@@ -38,23 +38,43 @@ _USER_AGENT = f"open-llm-router/{__version__}"
 _UNREACHABLE = (ConnectTimeoutError, NewConnectionError, NameResolutionError, SSLError, ProxyError)
 
 
+class _Response(requests.Response):
+    """A response without a cookie jar, which each would make and none would use."""
+
+    def __init__(self, req: requests.PreparedRequest, raw: Any) -> None:
+        self.request = req
+        self.url = req.url or ""
+        self.status_code = raw.status
+        self.headers = raw.headers
+        self.raw = raw
+
+
 class TunedAdapter(HTTPAdapter):
-    """An adapter with our connections, and without the cookies of every answer."""
+    """An adapter of one origin, with our connections and without what nobody reads."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools from our connection classes."""
         super().init_poolmanager(*args, **kwargs)
+        self._pools: dict[bool | str | None, Any] = {}
         self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """Wrap urllib3's response; skip cookies, encoding guesses and header copies."""
-        response = requests.Response()
-        response.status_code = resp.status
-        response.headers = resp.headers
-        response.raw = resp
-        response.request = req
-        response.url = req.url or ""
-        return response
+        return _Response(req, resp)
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Any = None,
+        cert: Any = None,
+    ) -> Any:
+        """Return the origin's pool; requests looks it up by a dozen of properties each time."""
+        pool = self._pools.get(verify)
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._pools[verify] = pool
+        return pool
 
     def drop_idle(self, request: requests.PreparedRequest, verify: bool | str) -> None:
         """Close idle connections of the request's origin."""

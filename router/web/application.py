@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 
 from router.errors import NotFound
 from router.web import (
@@ -37,6 +37,11 @@ def flask_app(gateway: Gateway) -> Flask:
         if request.environ.get("RAW_URI", "").startswith("//"):
             # It would be served as if it had one slash: not what a proxy's rules saw.
             raise NotFound("no such path")
+
+    @app.after_request
+    def name_request(response: Response) -> Response:
+        response.headers.setdefault("x-request-id", g.request_id)
+        return response
 
     errors.install(app, gateway)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -16,6 +17,7 @@ from router.canonical.secret import Secret
 from router.config.snapshot import Snapshot
 from router.observe.fields import RequestFacts
 from router.routing.controls import RequestControls, read_controls, strip_controls
+from router.routing.match import leaves_choice
 from router.web.body import lower_headers, parse_object, read_bytes, require_json
 from router.web.gateway import Gateway
 from router.web.guard import caller_credential
@@ -93,7 +95,7 @@ def read_call(
         path=request.path,
         headers=headers,
         principal=g.admission.principal,
-        controls=read_controls(body, headers),
+        controls=read_controls(body, headers, partial(leaves_choice, snapshot)),
         body=strip_controls(body),
         view=view(body),
         caller=caller_credential(g.admission),

@@ -27,7 +27,8 @@ class CompletionsPreparer:
             call.body,
             call.view.stream,
             call.headers,
-            call.controls.strict or not call.snapshot.drop_params,
+            call.controls.strict,
+            drop_params=call.snapshot.drop_params,
         )
 
         def body_for(target: Target) -> bytes:

@@ -79,8 +79,9 @@ def run(
         call.body,
         call.view.stream,
         forwarded,
-        call.controls.strict or not call.snapshot.drop_params,
+        call.controls.strict,
         check_bridge,
+        drop_params=call.snapshot.drop_params,
     )
 
     def render(reply: Reply, story: Story) -> Response:

@@ -7,18 +7,21 @@ decided by `router.auth.guard`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_httpauth import HTTPTokenAuth
 
 from router.auth.guard import Admission, Credentials, Peer, authenticate, require_admin
+from router.auth.openwebui import ID_HEADER, JWT_HEADER, Claimed, person_behind
 from router.auth.peers import FORWARDING_HEADERS, client_address, is_loopback
 from router.canonical.principal import Principal
 from router.canonical.secret import Secret
 from router.config.snapshot import IngressAuth, OAuthIngress
 from router.web.gateway import Gateway
 
+_NOBODY = Claimed()
 VerifyJwt = Callable[[str, OAuthIngress], Principal]
 
 
@@ -75,7 +78,13 @@ def admit(gateway: Gateway, auth: IngressAuth, credentials: Credentials) -> Admi
 
     # Where a key is needed, who asks from where makes no difference.
     peer = Peer("", is_loopback=False) if auth.required else _peer(auth)
-    return authenticate(credentials, auth, peer, verify)
+    admission = authenticate(credentials, auth, peer, verify)
+    claimed = Claimed(request.headers.get(JWT_HEADER), request.headers.get(ID_HEADER))
+    if claimed == _NOBODY:
+        return admission
+    now_s = gateway.clock.now()
+    person = person_behind(admission.principal, claimed, auth.user_jwt_key, now_s)
+    return replace(admission, principal=person)
 
 
 def admin_only(gateway: Gateway) -> None:
@@ -84,11 +93,20 @@ def admin_only(gateway: Gateway) -> None:
 
 
 def caller_credential(admission: Admission) -> Secret | None:
-    """Return the provider's own credential that came beside the router's key, if any."""
+    """Return the provider's own credential that came beside the router's key, if any.
+
+    It comes where the provider's SDK puts it: most in ``Authorization``.
+    """
     if "authorization" in admission.withheld_headers:
         return None
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return Secret(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    tokens = [bearer] if scheme.lower() == "bearer" else []
+    tokens += [
+        request.headers.get(name, "")
+        for name in ("x-api-key", "x-goog-api-key")
+        if name not in admission.withheld_headers
+    ]
+    return next((Secret(token.strip()) for token in tokens if token.strip()), None)
 
 
 def _credentials() -> Credentials:

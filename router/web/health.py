@@ -46,7 +46,7 @@ def _readiness(gateway: Gateway) -> dict[str, Any]:
         "config": snapshot.digest,
         "source": snapshot.source.kind,
         "accounts": len(snapshot.accounts),
-        "models": len(snapshot.models),
+        "models": snapshot.listed_models,
         "audit_failures": gateway.audit(snapshot).failures,
     }
     if snapshot.source.kind == "demo":

@@ -150,11 +150,5 @@ def _replayed(gateway: Gateway, call: Call, answer: StoredAnswer) -> Response:
 def _story(gateway: Gateway, call: Call) -> Story:
     """Return the story of a call that reaches no provider."""
     g.story_begun = True
-    return Story(
-        gateway.audit(call.snapshot),
-        gateway.clock,
-        call.facts,
-        call.controls.requested,
-        call.snapshot.retry.max_attempts,
-        telemetry=telemetry(gateway, call.snapshot),
-    )
+    counted = telemetry(gateway, call.snapshot)
+    return Story.begin(gateway, call.snapshot, call.facts, call.controls.requested, counted)

@@ -11,7 +11,8 @@ from flask import Blueprint, Response, g, request
 from router.canonical.prompt import PromptView
 from router.errors import InvalidRequest, NotFound, PermissionDenied
 from router.providers.base import Operation, Target
-from router.routing.controls import RequestControls, is_auto
+from router.routing.controls import RequestControls
+from router.routing.match import leaves_choice
 from router.upstream.prepare import RawPreparer
 from router.web import exchange, raw
 from router.web.body import lower_headers, read_bytes
@@ -92,7 +93,8 @@ def _form_call(form: Form, path: str) -> Call:
         headers=lower_headers(request.headers),
         principal=admission.principal,
         controls=RequestControls(
-            requested=form.model, model=None if is_auto(form.model) else form.model
+            requested=form.model,
+            model=None if leaves_choice(g.snapshot, form.model) else form.model,
         ),
         body={},
         view=PromptView(format=view_format(path)),

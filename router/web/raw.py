@@ -16,7 +16,7 @@ from router.formats import sse
 from router.formats.openai_chat.errors import encode_stream_error
 from router.providers.base import Operation, Target
 from router.providers.kinds import KINDS
-from router.upstream.relay import KEEP_ALIVE
+from router.upstream.relay import KEEP_ALIVE, is_sse
 from router.upstream.reply import Bytes, Reply, Whole, error_in
 from router.web.errors import told
 from router.web.story import Story
@@ -102,7 +102,8 @@ def _events(answer: Bytes, reply: Reply, story: Story, snapshot: Snapshot) -> It
                 reply.trial.wind_down()
             elif (error := error_in(frame)) is not None:
                 raise error
-            yield frame.raw
+            if is_sse(frame):
+                yield frame.raw
         if must_end and story.outcome is None:
             raise StreamInterrupted("the provider's stream ended without [DONE]")
     except UpstreamError as error:

@@ -42,7 +42,7 @@ def circumstances_of(call: Call) -> Circumstances:
     """Return what rules may ask about a call besides its prompt."""
     return Circumstances(
         endpoint=call.path,
-        key=call.principal.id,
+        key=call.principal.key_name or call.principal.id,
         user=str(call.body.get("user") or ""),
         headers=call.headers,
     )

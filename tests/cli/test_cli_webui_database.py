@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -123,15 +123,12 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    place = tmp_path_factory.mktemp("postgresql")
-    if os.getuid() == 0:
-        pwd.getpwnam("postgres")
-        for parent in (place, *place.parents[:2]):
-            parent.chmod(0o755)
-    running = Server(place)
-    yield running
-    running.stop()
+def server() -> Iterator[Server]:
+    # Not in pytest's own directory, which the user postgres may not enter.
+    with tempfile.TemporaryDirectory() as name:
+        running = Server(Path(name))
+        yield running
+        running.stop()
 
 
 def init(server: Server, values: Mapping[str, str], path: Path) -> Result:
@@ -164,7 +161,6 @@ def test_it_works_in_postgresql_twice_and_the_user_can_make_a_table(
     )
     extensions = psql(url, "SELECT extname FROM pg_extension").stdout.split()
     assert {"uuid-ossp", "pg_trgm"} <= set(extensions)
-    assert psql(url.replace(":5", ":5", 1), "SELECT 1").returncode == 0
     assert not list(tmp_path.glob("x"))
 
 

@@ -384,3 +384,9 @@ def test_errors_of_any_shape_are_read(body: bytes, message: str, kind: str | Non
 @given(st.binary(max_size=200))
 def test_no_error_body_makes_decoding_raise(body: bytes) -> None:
     assert isinstance(FORMAT.decode_error(500, body).message, str)
+
+
+@pytest.mark.parametrize("data", [b"7", b"null", b'[{"error": {}}]', b'{"object": "error"}'])
+def test_what_is_no_event_of_ours_ends_the_stream_unread(data: bytes) -> None:
+    events = events_of(b"data: " + data + b"\n\n")
+    assert [type(event) for event in events] == [Failed]

@@ -373,3 +373,18 @@ def test_no_chunk_whatever_crashes_the_decoder(chunks: list[Any]) -> None:
     raw = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks)
     events = list(FORMAT.decode_events(frames([raw])))
     assert sum(isinstance(event, Failed | MessageStop) for event in events) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data: <html>gpu-7.internal.example.com</html>\n\n",
+        b'data: [{"error": {"code": 503, "message": "no", "status": "UNAVAILABLE"}}]\n\n',
+    ],
+)
+def test_a_page_and_a_wrapped_error_end_the_stream_at_once(data: bytes) -> None:
+    events = list(
+        FORMAT.decode_events(frames([stream("calls").partition(b"\n\n")[0], b"\n\n", data]))
+    )
+    assert isinstance(events[-1], Failed)
+    assert not [e for e in events if isinstance(e, Opaque) and e.frame and e.frame.data]

@@ -375,3 +375,11 @@ def _writable(value: Any) -> bool:
     except orjson.JSONEncodeError:
         return False
     return True
+
+
+def test_an_error_told_flat_fails_the_stream() -> None:
+    flat = b'data: {"object": "error", "message": "out of memory", "code": 500}\n\n'
+    failed = decode(chunk({"content": "a"}) + flat)[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error.facts.detail is not None
+    assert failed.error.facts.detail.message == "out of memory"

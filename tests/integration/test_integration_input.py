@@ -222,6 +222,9 @@ def test_bad_chunks_are_a_400(served: GatewayProcess, chunk: bytes) -> None:
 
 
 def test_every_refusal_has_its_terminal_record(served: GatewayProcess) -> None:
+    raw_exchange(served, post(f"Content-Length: {len(CHAT)}") + CHAT[:10], timeout_s=10)
+    raw_exchange(served, post(f"Content-Length: {LIMIT + 1}"))
+    raw_exchange(served, post("Content-Length: 2", "Content-Encoding: gzip") + b"{}")
     statuses = {record["status"] for record in terminals(served)}
     assert {408, 413, 415} <= statuses
 

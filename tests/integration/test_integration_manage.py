@@ -111,7 +111,16 @@ def test_it_works_from_anywhere_and_through_a_link(installed: Path, tmp_path: Pa
     assert done.stdout.splitlines()[0] == "serve"
 
 
-@pytest.mark.parametrize("arguments", [("start",), ("start", "everything"), ("nonsense",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("start", "everything"),
+        ("nonsense",),
+        ("service",),
+        ("service", "fly"),
+        ("service", "install", "--nonsense"),
+    ],
+)
 def test_what_it_does_not_know_is_exit_code_2_with_the_usage(
     checkout: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -161,3 +170,74 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Path, tmp_path:
     done = manage(checkout, "start", "llm-router", PATH=f"{bare}:{os.environ['PATH']}")
     assert done.returncode == 1
     assert "apt install python3-venv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("doctor", "--json"), "doctor --json"),
+        (("init", "-x"), "init-openwebui -x"),
+        (("scan-models", "ollama", "--update"), "scan-models ollama --update"),
+    ],
+)
+def test_verbs_of_the_program_are_passed_on(
+    installed: Path, arguments: tuple[str, ...], command: str
+) -> None:
+    # Nothing else is on the path: no psql, no node, no ollama is asked for.
+    done = manage(installed, *arguments, PATH="/usr/bin:/bin")
+    assert done.stdout.splitlines() == [command, "host=localhost port=8086"]
+
+
+def test_ollama_gets_its_lines_of_dotenv_and_they_are_not_executed(installed: Path) -> None:
+    binary = installed.parent / "bin" / "ollama"
+    binary.parent.mkdir()
+    binary.write_text('#!/bin/sh\necho "$@"; env | grep ^OLLAMA_ | sort\n')
+    binary.chmod(0o755)
+    (installed / ".env").write_text(
+        "OLLAMA_MODELS='/a b/$(touch hacked)'\nexport OLLAMA_HOST=gpu:1\nOLLAMA_DEBUG=1\n"
+    )
+    path = f"{binary.parent}:{os.environ['PATH']}"
+    done = manage(installed, "start", "ollama", PATH=path, OLLAMA_DEBUG="2")
+    assert done.stdout.splitlines() == [
+        "serve",
+        "OLLAMA_DEBUG=2",
+        "OLLAMA_HOST=gpu:1",
+        "OLLAMA_MODELS=/a b/$(touch hacked)",
+    ]
+    assert not list(installed.parent.rglob("hacked"))
+
+
+def test_a_service_is_laid_out_below_a_prefix_and_nothing_there_is_overwritten(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "it's $(touch hacked)"
+    for _ in range(2):
+        done = subprocess.run(
+            [str(CHECKOUT / "manage.sh"), "service", "install", "--open-webui", "--prefix", place],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        keys = place / "etc" / "open-llm-router" / "env"
+        assert keys.stat().st_mode & 0o777 == 0o600
+        if "stays as it is" not in done.stderr:
+            assert "\nLLM_ROUTER_HOST=localhost\nLLM_ROUTER_PORT=8086\n" in keys.read_text()
+            keys.write_text("MINE=1\n")
+    assert keys.read_text() == "MINE=1\n"
+    program = place / "opt" / "open-llm-router"
+    assert (program / ".env").readlink() == Path("/etc/open-llm-router/env")
+    for name in ("router/app.py", "config/gunicorn.conf.py", "config/models.yaml", "wsgi.py"):
+        assert (program / name).read_bytes() == (CHECKOUT / name).read_bytes()
+    for name in (
+        "systemd/system/open-llm-router.service",
+        "systemd/system/open-llm-router-webui.service",
+        "sysusers.d/open-llm-router.conf",
+        "tmpfiles.d/open-llm-router.conf",
+        "logrotate.d/open-llm-router",
+    ):
+        assert (place / "etc" / name).is_file()
+        assert f"/etc/{name}" in done.stderr
+    assert not list(tmp_path.rglob("hacked"))
+    assert not list(program.rglob("__pycache__"))

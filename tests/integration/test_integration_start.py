@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -195,3 +196,15 @@ def test_the_audit_log_tells_the_outcome_without_the_prompt(gateway: GatewayProc
     assert mine[-1]["event"] == "proxy_terminal"
     assert mine[-1]["outcome"] == "success"
     assert "zygomorphic" not in text
+
+
+def test_a_bad_file_at_the_first_start_is_told_in_sentences(tmp_path: Path) -> None:
+    server = GatewayProcess(tmp_path, "models: 5\nbogus: 1\n")
+    try:
+        assert server.process.wait(30) != 0
+    finally:
+        server.stop()
+    errors = [line for line in server.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert all("router.yaml" in line for line in errors)
+    assert "Traceback" not in server.log

@@ -15,6 +15,7 @@ from router.errors import (
 )
 from router.providers.base import Account, Operation, Quirks, Target
 from router.providers.kinds import KINDS
+from router.providers.quirks import with_defaults
 
 KEY = Secret("sk-secret")
 CHAT = Operation("openai_chat")
@@ -189,3 +190,29 @@ def test_the_wait_is_read_from_headers_or_geminis_body() -> None:
     )
     assert by_header.facts.retry_after_s == 7
     assert by_body.facts.retry_after_s == 3
+
+
+def test_azure_speaks_responses_only_in_versions_that_have_them() -> None:
+    def spoken(version: str | None) -> tuple[str, ...]:
+        account = target("azure", "https://r.openai.azure.com", api_version=version).account
+        return KINDS["azure"].formats(account)
+
+    assert spoken("2024-10-21") == ("openai_chat",)
+    for version in (None, "2025-03-01-preview", "2025-04-01-preview", "v1"):
+        assert spoken(version) == ("openai_chat", "openai_responses")
+
+
+@pytest.mark.parametrize(
+    ("format_name", "written"),
+    [
+        ("openai_chat", {"max_tokens": 9, "stop": "X", "seed": 1, "top_k": 2, "own": 3}),
+        ("openai_responses", {"max_output_tokens": 9, "own": 3}),
+        ("anthropic_messages", {"max_tokens": 9, "stop_sequences": "X", "top_k": 2, "own": 3}),
+    ],
+)
+def test_defaults_are_written_as_the_format_has_them(
+    format_name: str, written: dict[str, object]
+) -> None:
+    defaults = {"max_tokens": 9, "stop": "X", "seed": 1, "top_k": 2, "own": 3}
+    assert with_defaults({}, defaults, format_name) == written
+    assert with_defaults(written, {"max_tokens": 1}, format_name) == written

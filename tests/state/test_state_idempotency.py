@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +29,51 @@ def test_of_many_at_once_one_claims(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         claims = list(pool.map(lambda store: store.claim(KEY, BODY, 0.0), stores))
     assert sorted(map(str, claims)) == ["claimed"] + ["running"] * 15
+
+
+_WORKER = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from router.state.idempotency import IdempotentAnswers
+
+print("ready", flush=True)
+for line in sys.stdin:
+    store = IdempotentAnswers(Path(line.strip()))
+    with ThreadPoolExecutor(8) as pool:
+        keys = [f"{sys.argv[1]}-{number}".encode() for number in range(8)]
+        claims = list(pool.map(lambda key: store.claim(key, b"body", 0.0), keys))
+    print(claims == ["claimed"] * 8, flush=True)
+"""
+
+
+def test_workers_that_need_the_file_first_at_the_same_time_all_get_it(tmp_path: Path) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    said: list[str] = []
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for number in range(10):  # SQLite itself does not wait for its switch to WAL
+            for worker in workers:
+                assert worker.stdin is not None
+                worker.stdin.write(f"{tmp_path / str(number) / 'keys.sqlite'}\n")
+                worker.stdin.flush()
+            said += [worker.stdout.readline() for worker in workers if worker.stdout]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    assert set(said) == {"True\n"}
 
 
 def test_a_success_is_kept_for_two_minutes(tmp_path: Path) -> None:

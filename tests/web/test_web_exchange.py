@@ -8,6 +8,7 @@ import pytest
 import requests
 import responses
 
+from router.app import create_app
 from tests.web.gateway_app import ANSWER, CONFIG, FIRST, HELLO, SECOND, THIRD, audit, client
 
 STREAM = (
@@ -377,3 +378,146 @@ def test_tokens_are_counted_by_the_provider_or_estimated_and_marked(tmp_path: Pa
     assert unknown.status_code == 404
     ends = [record for record in audit(tmp_path) if record["event"] == "proxy_terminal"]
     assert [end["status"] for end in ends] == [200, 200, 404]
+
+
+@responses.activate
+def test_gemini_counts_what_it_would_be_sent(tmp_path: Path) -> None:
+    config = CONFIG.replace("provider: anthropic", "provider: gemini")
+    responses.post(
+        "https://third.example/v1beta/models/claude:countTokens", json={"totalTokens": 9}
+    )
+    body = {
+        "model": "claude",
+        "system": "Be brief",
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    answer = client(tmp_path, config).post("/v1/messages/count_tokens", json=body)
+    assert answer.get_json() == {"input_tokens": 9}
+    assert "x-router-estimated" not in answer.headers
+    asked = json.loads(responses.calls[0].request.body or b"")["generateContentRequest"]
+    assert asked["model"] == "models/claude"
+    assert asked["systemInstruction"] == {"parts": [{"text": "Be brief"}]}
+    assert asked["contents"] == [{"role": "user", "parts": [{"text": "Hi"}]}]
+
+
+LITELLM = """
+model_list:
+  - model_name: claude
+    litellm_params: {model: anthropic/c, api_base: "https://third.example", api_key: sk-1}
+  - model_name: lenient
+    litellm_params:
+      {model: anthropic/c, api_base: "https://third.example", api_key: sk-1, drop_params: true}
+  - model_name: trimmed
+    litellm_params:
+      model: anthropic/c
+      api_base: https://third.example
+      api_key: sk-1
+      additional_drop_params: [top_k]
+  - model_name: smart
+    litellm_params:
+      model: auto_router/complexity_router
+      complexity_router_config: {tiers: {SIMPLE: claude, MEDIUM: claude, COMPLEX: claude}}
+  - model_name: "*"
+    litellm_params: {model: "openai/*", api_base: "https://first.example/v1", api_key: sk-2}
+litellm_settings: {drop_params: false}
+general_settings: {default_models: {chat: claude, embedding: embed}}
+"""
+MESSAGE = {
+    "type": "message",
+    "id": "m",
+    "model": "c",
+    "role": "assistant",
+    "content": [],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 0},
+}
+
+
+@responses.activate
+def test_a_deployments_drop_params_wins_over_the_files(tmp_path: Path) -> None:
+    responses.post(THIRD, json=MESSAGE)
+    app = client(tmp_path, LITELLM)
+
+    def status(model: str, headers: dict[str, str] | None = None, **more: Any) -> int:
+        body = {**HELLO, "model": model, **more}
+        return app.post("/v1/chat/completions", json=body, headers=headers or {}).status_code
+
+    strict = {"x-router-strict": "true"}
+    assert status("claude", seed=7) == 400
+    assert status("lenient", seed=7) == 200
+    assert status("lenient", strict, seed=7) == 400
+    assert status("trimmed", top_k=3) == 200
+    assert "top_k" not in json.loads(responses.calls[-1].request.body or b"")
+    assert status("trimmed", strict, top_k=3) == 400
+    assert status("trimmed", seed=7) == 400
+
+
+@responses.activate
+def test_a_complexity_routers_name_is_judged_as_auto_is(tmp_path: Path) -> None:
+    responses.post(THIRD, json=MESSAGE)
+    app = client(tmp_path, LITELLM)
+    for body in ({**HELLO, "model": "smart"}, {"models": ["smart"], **HELLO, "model": "auto"}):
+        answer = app.post("/v1/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["x-router-source"] == "auto"
+        assert answer.headers["x-router-model"] == "claude"
+    assert audit(tmp_path)[-1]["requested_model"] == "auto"
+
+
+def test_every_answer_names_its_request(tmp_path: Path) -> None:
+    app = client(tmp_path)
+    for path in ("/v1/models", "/v1/models/small", "/v1beta/models", "/health", "/readyz"):
+        assert app.get(path, headers={"x-request-id": "mine"}).headers["x-request-id"] == "mine"
+
+
+def test_operators_read_how_many_models_are_listed(tmp_path: Path) -> None:
+    app = client(tmp_path)
+    listed = {model["id"] for model in app.get("/v1/models").get_json()["data"]}
+    assert listed == {"auto", "small", "large", "claude"}
+    assert app.get("/readyz").get_json()["models"] == 3
+
+
+def test_operators_read_every_default_model(tmp_path: Path) -> None:
+    app = client(tmp_path, LITELLM)
+    told = app.get("/admin/backends").get_json()["default_models"]
+    assert told == {"chat": "claude", "embedding": "embed"}
+
+
+@responses.activate
+def test_a_passthrough_credential_comes_where_the_providers_sdk_puts_it(tmp_path: Path) -> None:
+    config = CONFIG.replace("api_key: sk-third-secret", "auth_mode: passthrough")
+    responses.post(THIRD, json=MESSAGE)
+    app = client(tmp_path, config, INGRESS_API_KEYS="router-key")
+    body = {**HELLO, "model": "claude", "max_tokens": 5}
+    both = {"x-router-key": "router-key", "x-api-key": "sk-callers"}
+    assert app.post("/v1/messages", json=body, headers=both).status_code == 200
+    assert responses.calls[0].request.headers["x-api-key"] == "sk-callers"
+    ours = {"x-router-key": "router-key", "x-api-key": "router-key"}
+    assert app.post("/v1/messages", json=body, headers=ours).status_code == 401
+    assert len(responses.calls) == 1
+
+
+def test_auto_without_any_known_model_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    app = create_app(environ={"BACKEND_BASE_URL": "https://any.example"}, root=tmp_path)
+    answer = app.test_client().post("/v1/chat/completions", json={**HELLO, "model": "auto"})
+    assert answer.status_code == 503
+    error = answer.get_json()["error"]
+    assert "set default_model" in error["message"]
+    assert error["metadata"]["models"] == []
+
+
+@responses.activate
+def test_gemini_clients_count_tokens_at_any_provider(tmp_path: Path) -> None:
+    responses.post(THIRD + "/count_tokens", json={"input_tokens": 7})
+    app = client(tmp_path)
+    contents = [{"role": "user", "parts": [{"text": "Hi there"}]}]
+    path = "/v1beta/models/{}:countTokens"
+    asked = app.post(path.format("claude"), json={"contents": contents})
+    nested = {"generateContentRequest": {"model": "models/x", "contents": contents}}
+    guess = app.post(path.format("small"), json=nested)
+    assert asked.get_json() == {"totalTokens": 7}
+    sent = json.loads(responses.calls[0].request.body or b"")
+    assert sent["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hi there"}]}]
+    assert guess.get_json()["totalTokens"] > 0
+    assert guess.headers["x-router-estimated"] == "true"

@@ -52,7 +52,10 @@ class TimeoutsSchema(StrictSchema):
         validate=POSITIVE, metadata=described("Between two pieces of an answer; default 120.")
     )
     total_s = fields.Float(
-        validate=POSITIVE, metadata=described("The whole request, all attempts; default 600.")
+        validate=POSITIVE,
+        metadata=described(
+            "The whole request, all attempts; of an account, one call; default 600."
+        ),
     )
     keep_alive_s = fields.Float(
         validate=POSITIVE,
@@ -171,6 +174,9 @@ class KeySchema(StrictSchema):
     )
     models = Names(metadata=described("Globs of the models it may use; none means all."))
     admin = fields.Boolean(metadata=described("May use /admin; default false."))
+    trust_user_headers = fields.Boolean(
+        metadata=described("Believe its X-OpenWebUI-User-Id: who asks; default false.")
+    )
 
     @validates_schema
     def check_one(self, data: dict[str, Any], **_: Any) -> None:

@@ -48,7 +48,8 @@ def decode_events(frames: Iterable[Frame]) -> Iterator[Event]:
         for frame in frames:
             yield from reader.read(frame) or (Opaque(frame),)
         if not reader.is_done:
-            yield Failed(StreamInterrupted("the provider's stream ended without message_stop"))
+            message = "the provider's stream ended before the answer was complete"
+            yield Failed(StreamInterrupted(message))
     finally:
         close = getattr(frames, "close", None)
         if close is not None:
@@ -76,9 +77,10 @@ class _Reader:
         except orjson.JSONDecodeError:
             return self._fail(ProtocolViolation("an event of the provider's stream is not JSON"))
         if not isinstance(data, dict):
-            return []
+            return self._fail(ProtocolViolation("an event of the stream is not a JSON object"))
         kind, index = data.get("type"), data.get("index")
-        if kind == "error" or (kind is None and "error" in data):
+        is_foreign_error = (kind is None and "error" in data) or data.get("object") == "error"
+        if kind == "error" or is_foreign_error or frame.event == "error":
             return self._fail(classify(UpstreamFacts(detail=error_detail(data))))
         match kind:
             case "message_start":

@@ -100,7 +100,8 @@ class _Answer:
             return []  # the stream broke off inside this frame; its end tells the rest
         if not isinstance(chunk, Mapping):
             return self._fail(ProtocolViolation("a chunk of the stream is not a JSON object"))
-        if chunk.get("error") or frame.event == "error":
+        # vLLM's older releases tell an error flat, with "object": "error".
+        if chunk.get("error") or frame.event == "error" or chunk.get("object") == "error":
             return self._fail(classify(UpstreamFacts(detail=detail_of(chunk))))
         return self._chunk(chunk)
 

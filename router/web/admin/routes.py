@@ -52,7 +52,7 @@ def _backends(snapshot: Snapshot) -> dict[str, Any]:
         "backends": entries,
         "total_backends": len(entries),
         "model_aliases": dict(snapshot.aliases),
-        "default_models": {"chat": snapshot.routes.default_model},
+        "default_models": {"chat": snapshot.routes.default_model, **snapshot.default_models},
         "disabled": dict(snapshot.disabled),
     }
 
