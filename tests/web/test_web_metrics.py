@@ -50,9 +50,11 @@ def test_a_request_that_failed_over_is_counted_with_its_attempts(tmp_path: Path)
 
 @responses.activate
 def test_a_stream_is_in_flight_until_its_end(tmp_path: Path) -> None:
-    chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "x"}}]}
+    # More than one read takes: what is there at once is relayed at once, and ends at once.
+    chunk = {"id": "c", "choices": [{"index": 0, "delta": {"content": "x" * 1000}}]}
     done = {"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    body = b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in (chunk, done))
+    items = (*[chunk] * 100, done)
+    body = b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in items)
     responses.post(FIRST, body=body + b"data: [DONE]\n\n", content_type="text/event-stream")
     app = client(tmp_path)
     answer = app.post("/v1/chat/completions", json={**HELLO, "stream": True}, buffered=False)
