@@ -83,6 +83,10 @@ def _inference() -> Json:
             "parameters": [_path("model")],
             "post": _call("generateContent", "Gemini's generateContent", "GeminiRequest"),
         },
+        "/v1beta/models/{model}:countTokens": {
+            "parameters": [_path("model")],
+            "post": _call("countTokensOfGemini", "Count a prompt's tokens", "GeminiRequest"),
+        },
         "/v1beta/models/{model}:streamGenerateContent": {
             "parameters": [
                 _path("model"),

@@ -22,6 +22,7 @@ UNTOLD = {
 _VARIABLE, _NAMED = re.compile(r"<(?:path:)?(\w+)>"), r"{\1}"
 GEMINI_METHODS = {
     "/v1beta/models/{model}:generateContent post",
+    "/v1beta/models/{model}:countTokens post",
     "/v1beta/models/{model}:streamGenerateContent post",
 }
 
