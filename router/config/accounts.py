@@ -14,7 +14,7 @@ from router.config.services import Service, known_providers, service_named
 from router.providers.base import Account, OAuthCredential, Quirks, Timeouts
 
 # https://github.com/openai/codex: where OpenAI renews its own tokens.
-_OPENAI_TOKEN_URL = "https://auth.openai.com/oauth/token"  # noqa: S105
+_OPENAI_TOKEN_URL = "https://auth.openai.com/oauth/token"  # noqa: S105  # nosec B105
 _OPENAI_PROVIDERS = frozenset({"openai", "openai-codex", "chatgpt"})
 _FORBIDDEN_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "cookie"}
