@@ -74,7 +74,7 @@ def latency(gateway: Subject, bare: Subject, provider: Subject, effort: Effort) 
                     more_ms = tally.quantile_ms(share) - direct.quantile_ms(share)
                     added.setdefault((subject.name, share), []).append(more_ms)
         for share in (0.5, 0.99):
-            name = f"added latency p{share * 100:.0f}, {clients} clients"
+            name = f"added latency p{share * 100:.0f}, {_counted(clients, 'client')}"
             yield Figure(name, "ms", added["gateway", share], added[bare.name, share])
 
 
@@ -100,14 +100,17 @@ def streams(gateway: Subject, bare: Subject, effort: Effort) -> Iterator[Figure]
                         grown_kib.append(kib)
             kind = "passthrough" if model == "gpt-bench" else "anthropic"
             yield Figure(
-                f"event {kind}, {_counted(clients)}", "µs", used["gateway"], used[bare.name]
+                f"event {kind}, {_counted(clients, 'stream')}",
+                "µs",
+                used["gateway"],
+                used[bare.name],
             )
             if clients == 1000:
                 yield Figure("RSS per stream, 1000 streams", "KiB", grown_kib)
 
 
-def _counted(clients: int) -> str:
-    return "1 stream" if clients == 1 else f"{clients} streams"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _stream_cost(subject: Subject, asked: Case, clients: int, events: int) -> tuple[float, float]:

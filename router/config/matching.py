@@ -62,11 +62,8 @@ class Matcher:
         """Return an account's models without its own provider's prefix."""
         return {self.bare(model, account.provider) for model in account.models}
 
-    def is_listed(self, model: str, account: Account, listed: Iterable[str]) -> bool:
-        """Tell whether one of the listed ids already stands for an account's model."""
-        bare = self.bare(model, account.provider)
-        return any(
-            known == model
-            or (self.bare(known, account.provider) == bare and self.serves(account, known))
-            for known in listed
-        )
+    def listed_bare(self, account: Account, listed: Iterable[str]) -> set[str]:
+        """Return, without prefix, the listed ids that stand for models of an account."""
+        return {
+            self.bare(known, account.provider) for known in listed if self.serves(account, known)
+        }

@@ -124,9 +124,7 @@ class _Catalogue:
             account = Account(
                 entry["name"], entry["provider"], "", "", models=entry.get("models", ())
             )
-            for model in account.models:
-                if not self.matcher.is_listed(model, account, listed):
-                    listed.append(model)
+            listed += self._unlisted(account, listed)
         if not listed:
             listed = _routed(self.loaded)
         for account in self.accounts:
@@ -134,6 +132,19 @@ class _Catalogue:
                 if not account.models and model not in listed:
                     listed.append(model)
         return list(dict.fromkeys(listed))
+
+    def _unlisted(self, account: Account, listed: list[str]) -> list[str]:
+        """Return the account's models for which no listed id stands."""
+        known = set(listed)
+        new = [model for model in account.models if model not in known]
+        standing = self.matcher.listed_bare(account, listed) if new else set()
+        unlisted = []
+        for model in new:
+            bare = self.matcher.bare(model, account.provider)
+            if bare not in standing:
+                standing.add(bare)
+                unlisted.append(model)
+        return unlisted
 
     def targets(self, model: str) -> tuple[Target, ...]:
         """Return the targets of a model, in the accounts' order."""

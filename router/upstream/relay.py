@@ -77,13 +77,19 @@ def verbatim(
         ended = isinstance(told, MessageStop)
         while raw:
             frame = raw.popleft()
+            piece = b""
             if frame is TICK:
-                ready += KEEP_ALIVE
+                piece = KEEP_ALIVE
             elif is_sse(frame) and not ingress.withholds(frame, body):
-                ready += frame.raw
-            if ready and (ended or not frame.more):
-                yield bytes(ready)
+                piece = frame.raw
+            if frame.more and not ended:
+                ready += piece
+                continue
+            if ready:
+                piece = bytes(ready) + piece
                 ready.clear()
+            if piece:
+                yield piece
         if ended and ready:
             yield bytes(ready)
 
