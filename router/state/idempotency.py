@@ -182,12 +182,8 @@ class IdempotentAnswers:
             opened.execute("PRAGMA synchronous = OFF")
             opened.execute("PRAGMA secure_delete = ON")
             opened.execute("BEGIN IMMEDIATE")
-            try:
+            with opened:  # commits, or rolls back whatever is raised
                 yield opened
-            except BaseException:
-                opened.execute("ROLLBACK")
-                raise
-            opened.execute("COMMIT")
 
     def _make(self) -> None:
         """Make file and table, readable by the owner only.
